@@ -1,0 +1,1 @@
+"""Jobs, schedules and sensors: the only place that reads a clock."""

@@ -1,0 +1,171 @@
+"""The one form of all assets partitioned by symbol and date: a range in, exact versions out."""
+
+import base64
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+import dagster as dg
+
+from quant_assets.defs.partitions import sessions_of
+from quant_assets.lineage.fingerprint import combined_version
+from quant_assets.observe.progress import report
+from quant_assets.workflows.ranges import Outcome, make_range
+from quant_assets.workflows.recipe import Recipe, Status
+from quant_assets.workflows.view import LakeView
+from quant_assets.workflows.workspace import Workspace
+
+RangeEvents = Iterator[dg.MaterializeResult[None]]
+Picture = Callable[[LakeView, Sequence[Outcome]], bytes | None]
+"""Draws one PNG of a range for the UI, or nothing where there is nothing to see."""
+
+ALL_MADE = "all_sessions_made"
+NONE_MISSING = "no_session_missing"
+
+_BAD = {Status.FAILED, Status.SKIPPED}
+_LISTED = 50
+
+
+def range_checks(asset: str) -> list[dg.AssetCheckSpec]:
+    """Return the contract checks that every ranged asset reports once a run."""
+    return [
+        dg.AssetCheckSpec(
+            ALL_MADE, asset=asset, description="Every partition of the run was made or is fresh."
+        ),
+        dg.AssetCheckSpec(
+            NONE_MISSING,
+            asset=asset,
+            description="Each session between the first and last landed one has landed data.",
+        ),
+    ]
+
+
+def materialize_range(
+    context: dg.AssetExecutionContext,
+    recipe: Recipe,
+    workspace: Workspace,
+    *,
+    picture: Picture | None = None,
+) -> RangeEvents:
+    """Make what is not fresh of the run's partitions, and tell Dagster each one's version.
+
+    The order matters: the result first, then one materialization a partition, because the
+    range's single version overwrites what was logged before it.
+
+    Raises
+    ------
+    dagster.Failure
+        With the list of partitions that could not be made: at once in a run of a single one,
+        else only in the last asset of the run, so that the good ones go all the way down.
+    """
+    grain = workspace.settings.partitions.grain
+    owners = {
+        key: partition for partition in context.partition_keys
+        for key in sessions_of(str(partition), grain)
+    }
+    view = LakeView(workspace)
+    outcomes = list(make_range(workspace, recipe, owners, progress=report, view=view))
+    bad = [outcome for outcome in outcomes if outcome.status in _BAD]
+    yield dg.MaterializeResult(
+        metadata=_totals(outcomes) | _picture(picture, view, outcomes),
+        check_results=_checks(outcomes, bad),
+    )
+    for partition in sorted(set(owners.values())):
+        context.log_event(_event(context.asset_key, partition, outcomes, owners))
+    if bad and (len(owners) == 1 or _is_last_selected(context)):
+        raise dg.Failure(
+            description=f"{len(bad)} of {len(outcomes)} partitions of {recipe.asset} were not made.",
+            metadata={"not_made": _listing(bad)},
+            allow_retries=False,
+        )
+
+
+def _event(
+    asset: dg.AssetKey,
+    partition: str,
+    outcomes: Sequence[Outcome],
+    owners: dict,
+) -> dg.AssetMaterialization:
+    """Return the event that carries a partition's own data version."""
+    own = [outcome for outcome in outcomes if owners[outcome.key] == partition]
+    version = (
+        own[0].version
+        if len(own) == 1
+        else combined_version({str(outcome.key): outcome.version for outcome in own})
+    )
+    states = Counter(outcome.status.value for outcome in own)
+    return dg.AssetMaterialization(
+        asset,
+        partition=partition,
+        metadata={
+            "status": ", ".join(sorted(states)),
+            "rows": sum(outcome.rows for outcome in own),
+        },
+        tags={"dagster/data_version": version},
+    )
+
+
+def _totals(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue]:
+    """Return what a reader of the run wants to know first."""
+    states = Counter(outcome.status.value for outcome in outcomes)
+    there = [outcome for outcome in outcomes if outcome.files]
+    counts: Counter[str] = Counter()
+    for outcome in outcomes:
+        counts.update(outcome.counts)
+    totals: dict[str, dg.MetadataValue] = {
+        "dagster/row_count": dg.MetadataValue.int(sum(outcome.rows for outcome in outcomes)),
+        "seconds": dg.MetadataValue.float(round(sum(o.seconds for o in outcomes), 3)),
+        "symbols": dg.MetadataValue.text(", ".join(sorted({o.key.symbol for o in there})) or "-"),
+    }
+    totals |= {f"partitions_{name}": dg.MetadataValue.int(n) for name, n in sorted(states.items())}
+    totals |= {name: dg.MetadataValue.float(float(n)) for name, n in sorted(counts.items())}
+    if there:
+        sessions = [outcome.key.session.isoformat() for outcome in there]
+        totals["first_session"] = dg.MetadataValue.text(min(sessions))
+        totals["last_session"] = dg.MetadataValue.text(max(sessions))
+    return totals
+
+
+def _picture(
+    picture: Picture | None, view: LakeView, outcomes: Sequence[Outcome]
+) -> dict[str, dg.MetadataValue]:
+    """Return the run's picture as metadata; there is none where nothing was made."""
+    if picture is None or not any(outcome.status is Status.MADE for outcome in outcomes):
+        return {}
+    png = picture(view, outcomes)
+    if png is None:
+        return {}
+    encoded = base64.b64encode(png).decode()
+    return {"picture": dg.MetadataValue.md(f"![picture](data:image/png;base64,{encoded})")}
+
+
+def _checks(outcomes: Sequence[Outcome], bad: Sequence[Outcome]) -> list[dg.AssetCheckResult]:
+    """Return the results of `range_checks`."""
+    missing = [outcome for outcome in outcomes if outcome.status is Status.MISSING]
+    return [
+        dg.AssetCheckResult(
+            check_name=ALL_MADE,
+            passed=not bad,
+            metadata={"not_made": _listing(bad)} if bad else {},
+        ),
+        dg.AssetCheckResult(
+            check_name=NONE_MISSING,
+            passed=not missing,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"missing": _listing(missing)} if missing else {},
+        ),
+    ]
+
+
+def _listing(outcomes: Sequence[Outcome]) -> dg.MetadataValue:
+    """Return partitions and reasons as a list, cut at fifty."""
+    lines = [f"- `{outcome.key}` {outcome.reason}" for outcome in outcomes[:_LISTED]]
+    if len(outcomes) > _LISTED:
+        lines.append(f"- and {len(outcomes) - _LISTED} more: `quant plan` lists them")
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _is_last_selected(context: dg.AssetExecutionContext) -> bool:
+    """Whether no asset of this run lies below this one."""
+    layer = context.job_def.asset_layer
+    below = layer.asset_graph.get(context.asset_key).child_keys
+    return not (set(below) & set(layer.executable_asset_keys))

@@ -1,0 +1,1 @@
+"""Fingerprints and freshness: what was made from what, as functions of records."""

@@ -1,0 +1,1 @@
+"""Vocabulary of markets: units, instruments, sessions, tables, errors."""

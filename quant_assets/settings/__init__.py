@@ -1,0 +1,1 @@
+"""The settings' model; loading them from files is storage's."""

@@ -1,0 +1,106 @@
+"""Every setting, with its default: nothing must be set to start."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from quant_assets.market.tables import check_symbol
+from quant_assets.market.timeframes import Timeframe
+
+
+class Section(BaseModel):
+    """A part of the settings: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PartitionGrain(StrEnum):
+    """Width of a date partition in Dagster; lake files are daily at every grain."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+
+class Member(Section):
+    """A symbol of the universe and how it is researched."""
+
+    symbol: str
+    timeframe: str | None = Field(
+        default=None, description="Research timeframe; default 1m, or the finest landed above it."
+    )
+    features: tuple[str, ...] | None = Field(default=None, description="Features; default all.")
+    grid: str | None = Field(default=None, description="Bronze preset; default the timeframe's.")
+
+    @field_validator("symbol")
+    @classmethod
+    def _symbol_is_valid(cls, value: str) -> str:
+        return check_symbol(value)
+
+    @field_validator("timeframe", "grid")
+    @classmethod
+    def _timeframe_is_valid(cls, value: str | None) -> str | None:
+        return Timeframe.parse(value).name if value is not None else None
+
+
+class PartitionSettings(Section):
+    """How Dagster's date dimension is cut."""
+
+    grain: PartitionGrain = PartitionGrain.DAY
+    start: date = Field(default=date(1998, 1, 1), description="First session of the partitions.")
+
+
+class IngestSettings(Section):
+    """Bounds on what a file may ask of the machine."""
+
+    max_expanded_bytes: int = Field(
+        default=64 * 2**20, description="Decompressed bytes below which any ratio is accepted."
+    )
+    max_expansion_ratio: float = Field(
+        default=20.0, description="Decompressed to compressed bytes above that size."
+    )
+    gap_minutes: int = Field(
+        default=60, description="Silence inside opening hours that a report mentions."
+    )
+
+
+class RollSettings(Section):
+    """Which contract of a futures root is read on a session."""
+
+    mode: Literal["same_day", "previous_day"] = "previous_day"
+    date_basis: Literal["session", "utc", "ist"] = "session"
+
+
+class BronzeSettings(Section):
+    """Bounds of the possibility engine's stored rows."""
+
+    max_rows_per_session: int = Field(
+        default=10_000_000, description="Above it no rows are stored for a session."
+    )
+    tie: Literal["loss", "win"] = "loss"
+    spread_on: Literal["tp", "both"] = "tp"
+    tail: Literal["keep", "drop"] = "keep"
+
+
+class Settings(Section):
+    """All settings.
+
+    Values come from package defaults, `settings.yaml` under the data root, the overlay
+    `settings.<environment>.yaml` and `QUANT_*` variables, in rising order.
+    """
+
+    universe: tuple[Member, ...] = ()
+    max_cpu_usage: float = Field(
+        default=1.0, gt=0.0, le=1.0, description="Share of the processors that work may use."
+    )
+    partitions: PartitionSettings = PartitionSettings()
+    ingest: IngestSettings = IngestSettings()
+    roll: RollSettings = RollSettings()
+    bronze: BronzeSettings = BronzeSettings()
+
+    def member(self, symbol: str) -> Member:
+        """Return how a symbol is researched; one that is not listed gets the defaults."""
+        listed = (member for member in self.universe if member.symbol == symbol)
+        return next(listed, None) or Member(symbol=symbol)

@@ -1,0 +1,1 @@
+"""Lake, index, state, readers and writers: the only place that touches files."""

@@ -1,0 +1,75 @@
+"""The lake's index: which files there are, what they hold and what they were made from."""
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from quant_assets.lineage.records import Hashes
+from quant_assets.storage.state import PARTITIONS, State
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One session of one file; files that hold several sessions have an entry for each."""
+
+    table: str
+    hive: str
+    session: str
+    symbol: str
+    path: str
+    data_version: str
+    inputs_hash: str
+    params_hash: str
+    code_version: str
+    rows: int
+    final: bool
+    final_through: str | None
+    status: str
+    synthetic: bool
+    stats: dict[str, Any]
+
+    @property
+    def hashes(self) -> Hashes:
+        """The hashes that freshness is decided by."""
+        return Hashes(self.inputs_hash, self.params_hash, self.code_version)
+
+    @property
+    def day(self) -> date:
+        """The session as a date."""
+        return date.fromisoformat(self.session)
+
+    @property
+    def name(self) -> str:
+        """Name by which lineage speaks of it."""
+        return "/".join(part for part in (self.table, self.hive, self.session) if part)
+
+    @property
+    def levels(self) -> dict[str, str]:
+        """The Hive levels by name."""
+        pairs = (part.split("=", 1) for part in self.hive.split("/") if part)
+        return dict((name, value) for name, value in pairs)
+
+
+class Index:
+    """The table `partitions` of the state database."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def put(self, entries: list[Entry]) -> None:
+        """Record entries, in one transaction."""
+        self._state.upsert(PARTITIONS, [asdict(entry) for entry in entries])
+
+    def entries(self, table: str, **equal: str) -> list[Entry]:
+        """Return the entries of a table, sorted by levels and session."""
+        return [Entry(**row) for row in self._state.select(PARTITIONS, table=table, **equal)]
+
+    def drop(self, entry: Entry) -> None:
+        """Forget one entry."""
+        self._state.delete(
+            PARTITIONS, table=entry.table, hive=entry.hive, session=entry.session
+        )
+
+    def tables(self) -> list[str]:
+        """Return the names of the tables that hold anything."""
+        return sorted({row["table"] for row in self._state.select(PARTITIONS)})

@@ -1,0 +1,112 @@
+"""Code versions: which of our own code a stage runs, and its fingerprint.
+
+A code version is SHA-256 over the normalised syntax trees of the stage's modules and of all pure
+modules that they import, transitively: a comment or a docstring makes nothing stale, a kernel's
+change does.
+"""
+
+import ast
+import hashlib
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+from quant_assets.lineage.fingerprint import digest_of
+
+PACKAGE = "quant_assets"
+
+_NOT_PURE = frozenset(
+    {"cli", "definitions", "defs", "resources", "workflows", "storage", "observe", "stages"}
+)
+
+
+@cache
+def code_version(roots: tuple[str, ...], schema_versions: tuple[tuple[str, int], ...]) -> str:
+    """Return the code version of a stage.
+
+    Parameters
+    ----------
+    roots
+        Modules that do the stage's work; they count whatever package they stand in.
+    schema_versions
+        Name and schema version of each table that it makes.
+    """
+    modules = sorted(_reached(roots))
+    trees = [(name, _tree_digest(name)) for name in modules]
+    return digest_of({"modules": trees, "schemas": list(schema_versions)})
+
+
+def _reached(roots: tuple[str, ...]) -> set[str]:
+    """Return the roots and the pure modules that they import, directly or through others."""
+    seen: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += [m for m in _imports(name) if _is_pure(m)]
+    return seen
+
+
+def _is_pure(module: str) -> bool:
+    """Whether a module stands below the line: no IO, no clock."""
+    parts = module.split(".")
+    return len(parts) > 1 and parts[0] == PACKAGE and parts[1] not in _NOT_PURE
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    """Return our own modules that a module names in its import statements."""
+    found: set[str] = set()
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.startswith(PACKAGE)}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(PACKAGE):
+            found |= {_submodule(node.module, alias.name) for alias in node.names}
+    return tuple(sorted(found))
+
+
+def _submodule(module: str, name: str) -> str:
+    """Return `module.name` where that is a module, else `module`."""
+    return f"{module}.{name}" if _file(f"{module}.{name}") else module
+
+
+@cache
+def _file(module: str) -> Path | None:
+    """Return the file of a module, or None where the name is no module."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    return Path(spec.origin) if spec and spec.origin else None
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    """Return a module's syntax tree."""
+    path = _file(module)
+    return ast.parse(path.read_text(encoding="utf-8") if path else "")
+
+
+def _tree_digest(module: str) -> str:
+    """Return SHA-256 over a module's syntax tree without positions, comments and docstrings."""
+    tree = _without_docstrings(ast.parse(ast.unparse(_tree(module))))
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    """Drop the docstring of every body."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_text(body[0]):
+            node.body = body[1:]  # type: ignore[attr-defined]
+    return tree
+
+
+def _is_text(node: ast.stmt) -> bool:
+    """Whether a statement is a bare string: a docstring."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

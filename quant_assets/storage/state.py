@@ -1,0 +1,149 @@
+"""The state database: index, receipts, failures and trials, by SQLAlchemy; SQLite by default."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from quant_assets.market.errors import StateError
+
+METADATA = sa.MetaData()
+
+PARTITIONS = sa.Table(
+    "partitions",
+    METADATA,
+    sa.Column("table", sa.String, primary_key=True),
+    sa.Column("hive", sa.String, primary_key=True),
+    sa.Column("session", sa.String, primary_key=True),
+    sa.Column("symbol", sa.String, nullable=False),
+    sa.Column("path", sa.String, nullable=False),
+    sa.Column("data_version", sa.String, nullable=False),
+    sa.Column("inputs_hash", sa.String, nullable=False),
+    sa.Column("params_hash", sa.String, nullable=False),
+    sa.Column("code_version", sa.String, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("final", sa.Boolean, nullable=False),
+    sa.Column("final_through", sa.String),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("synthetic", sa.Boolean, nullable=False),
+    sa.Column("stats", sa.JSON, nullable=False),
+    sa.Index("partitions_by_symbol", "table", "symbol", "session"),
+)
+
+RECEIPTS = sa.Table(
+    "receipts",
+    METADATA,
+    sa.Column("sha256", sa.String, primary_key=True),
+    sa.Column("options", sa.String, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("format", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("report", sa.JSON, nullable=False),
+)
+
+FAILURES = sa.Table(
+    "failures",
+    METADATA,
+    sa.Column("asset", sa.String, primary_key=True),
+    sa.Column("partition", sa.String, primary_key=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("message", sa.String, nullable=False),
+    sa.Column("version", sa.String, nullable=False),
+)
+
+TRIALS = sa.Table(
+    "trials",
+    METADATA,
+    sa.Column("trial_id", sa.String, primary_key=True),
+    sa.Column("strategy", sa.String, nullable=False),
+    sa.Column("config", sa.JSON, nullable=False),
+    sa.Column("data_hash", sa.String, nullable=False),
+    sa.Column("code_version", sa.String, nullable=False),
+    sa.Column("metrics", sa.JSON, nullable=False),
+    sa.Column("realism", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("details", sa.JSON, nullable=False),
+)
+
+
+class State:
+    """The state database behind one engine; made on first use, safe for several processes.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL, for example `sqlite:///data/state.db`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self._create()
+
+    @classmethod
+    def at(cls, file: Path) -> "State":
+        """Open the SQLite database in a file, making its folder."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return cls(f"sqlite:///{file}")
+
+    def _create(self) -> None:
+        """Make the tables; the loser of a race between two first users finds them made."""
+        try:
+            METADATA.create_all(self.engine)
+        except sa.exc.OperationalError as error:
+            if "already exists" not in str(error):
+                raise StateError(
+                    asked=f"open the state database {self.engine.url.render_as_string()}",
+                    found=str(error.orig),
+                    remedy="Check QUANT_STATE_URL, and that its folder can be written.",
+                ) from error
+            METADATA.create_all(self.engine)
+
+    def upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows, or replace those of the same primary key, in one transaction."""
+        if not rows:
+            return
+        keys = [column.name for column in table.primary_key]
+        dialect: Any = postgresql if self.engine.dialect.name == "postgresql" else sqlite
+        insert = dialect.insert(table)
+        replaced = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+        statement = insert.on_conflict_do_update(index_elements=keys, set_=replaced)
+        with self.engine.begin() as connection:
+            connection.execute(statement, list(rows))
+
+    def delete(self, source: sa.Table, /, **equal: str) -> None:
+        """Delete the rows whose columns equal the given values."""
+        condition = sa.and_(*(source.c[name] == value for name, value in equal.items()))
+        with self.engine.begin() as connection:
+            connection.execute(sa.delete(source).where(condition))
+
+    def select(self, source: sa.Table, /, **equal: str) -> list[dict[str, Any]]:
+        """Return the rows whose columns equal the given values, in primary-key order."""
+        statement = sa.select(source).order_by(*source.primary_key)
+        for name, value in equal.items():
+            statement = statement.where(source.c[name] == value)
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> sa.Engine:
+    """Return an engine; for SQLite with write-ahead log and a patient lock."""
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _set_pragmas)
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    """Let readers and one writer work at once; a commit survives a killed process."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout=60000")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.close()

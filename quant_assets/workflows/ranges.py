@@ -1,0 +1,213 @@
+"""Ranges of partitions, memoized: what is fresh is kept, each made one is committed at once."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from quant_assets.lineage.fingerprint import combined_version, digest_of
+from quant_assets.lineage.records import Hashes, Lineage, why_stale
+from quant_assets.market.errors import QuantError
+from quant_assets.storage.index import Entry
+from quant_assets.storage.source_code import code_version
+from quant_assets.storage.state import FAILURES
+from quant_assets.workflows.recipe import Key, Made, NotDue, Plan, Recipe, Status
+from quant_assets.workflows.view import LakeView
+from quant_assets.workflows.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one partition of a range ended, with the data version that it has now."""
+
+    key: Key
+    status: Status
+    version: str
+    reason: str = ""
+    rows: int = 0
+    files: int = 0
+    seconds: float = 0.0
+    counts: dict[str, float] = field(default_factory=dict)
+    entries: tuple[Entry, ...] = ()
+
+
+Progress = Callable[[str, Outcome, int, int], None]
+"""Called after each partition with the asset, its outcome, its place and the range's length."""
+
+
+def silent(_asset: str, _outcome: Outcome, _place: int, _total: int) -> None:
+    """Report nothing."""
+
+
+def make_range(
+    workspace: Workspace,
+    recipe: Recipe,
+    keys: Iterable[Key],
+    *,
+    progress: Progress = silent,
+    view: LakeView | None = None,
+) -> Iterator[Outcome]:
+    """Make what is not fresh of some partitions, in sorted order; one bad one stops no other.
+
+    Each made partition is committed before its outcome is given, so a killed range has lost
+    nothing but the partition it was working on.
+    """
+    ordered = sorted(keys)
+    seen = view or LakeView(workspace)
+    for place, key in enumerate(ordered, start=1):
+        outcome = _make_one(workspace, recipe, seen, key)
+        progress(recipe.asset, outcome, place, len(ordered))
+        yield outcome
+
+
+def recipe_code_version(recipe: Recipe) -> str:
+    """Return the code version of a recipe: its modules and what they import, and its schemas."""
+    schemas = tuple((table.name, table.version) for table in recipe.tables)
+    return code_version(recipe.modules, schemas)
+
+
+def _make_one(workspace: Workspace, recipe: Recipe, view: LakeView, key: Key) -> Outcome:
+    """Make or keep one partition; any error becomes its outcome and a row in `failures`."""
+    started = time.monotonic()
+    try:
+        decided = decide(recipe, view, key)
+        if not isinstance(decided, Plan):
+            _settle(workspace, recipe, view, key, decided)
+            return decided
+        made = recipe.make(view, key, decided)
+        entries = _commit(workspace, recipe, view, key, decided, made)
+    except Exception as error:  # noqa: BLE001  one bad partition must not stop the others
+        return _failed(workspace, recipe, view, key, error, time.monotonic() - started)
+    outcome = Outcome(
+        key=key,
+        status=Status.MADE,
+        version=partition_version(entries),
+        rows=sum(entry.rows for entry in entries),
+        files=len(entries),
+        seconds=time.monotonic() - started,
+        counts=dict(made.counts),
+        entries=tuple(entries),
+    )
+    _settle(workspace, recipe, view, key, outcome)
+    return outcome
+
+
+def decide(recipe: Recipe, view: LakeView, key: Key) -> Plan | Outcome:
+    """Return the plan of a partition that must be made, or the outcome of one that must not."""
+    if not view.workspace.calendar(key.symbol).is_session(key.session):
+        return Outcome(key, Status.NO_SESSION, Status.NO_SESSION.value)
+    plan = recipe.plan(view, key)
+    if isinstance(plan, NotDue):
+        return Outcome(key, plan.status, plan.status.value, reason=plan.reason)
+    if broken := _broken_needs(view, plan):
+        version = f"skipped-{digest_of(broken)[:16]}"
+        return Outcome(key, Status.SKIPPED, version, reason=f"upstream: {', '.join(broken)}")
+    stored = stored_entries(recipe, view, key)
+    if stored and staleness(recipe, plan, stored) is None:
+        return Outcome(
+            key,
+            Status.KEPT,
+            partition_version(stored),
+            rows=sum(entry.rows for entry in stored),
+            files=len(stored),
+            entries=tuple(stored),
+        )
+    return plan
+
+
+def staleness(recipe: Recipe, plan: Plan, stored: list[Entry]) -> str | None:
+    """Return why what is stored is not what would be made now; None where it is."""
+    if not stored:
+        return "never made"
+    wanted = Hashes(
+        inputs_hash=digest_of(dict(plan.inputs)),
+        params_hash=digest_of(dict(plan.parameters)),
+        code_version=recipe_code_version(recipe),
+    )
+    reasons = (why_stale(entry.hashes, wanted) for entry in stored)
+    return next((reason for reason in reasons if reason), None)
+
+
+def stored_entries(recipe: Recipe, view: LakeView, key: Key) -> list[Entry]:
+    """Return the index entries of a partition over all tables of its asset."""
+    return [e for table in recipe.tables for e in view.at(table.name, key.symbol, key.session)]
+
+
+def partition_version(entries: Iterable[Entry]) -> str:
+    """Return the data version of a partition: over its files in sorted order."""
+    return combined_version({entry.name: entry.data_version for entry in entries})
+
+
+def _broken_needs(view: LakeView, plan: Plan) -> list[str]:
+    """Return the needs that could not be made, as `asset partition`."""
+    return [f"{asset} {key}" for asset, key in plan.needs if str(key) in view.failures(asset)]
+
+
+def _commit(
+    workspace: Workspace, recipe: Recipe, view: LakeView, key: Key, plan: Plan, made: Made
+) -> list[Entry]:
+    """Store the files of a partition, and forget those that it no longer has."""
+    before = stored_entries(recipe, view, key)
+    entries = []
+    for file in (*made.set_aside, *made.files):
+        lineage = Lineage(
+            code_version=recipe_code_version(recipe),
+            parameters=plan.parameters,
+            inputs=plan.inputs,
+            synthetic=plan.synthetic,
+            final=made.final,
+            final_through=made.final_through,
+            stats=file.stats,
+        )
+        committed = workspace.lake.commit(
+            file.table, file.levels, file.frame, lineage, session=key.session
+        )
+        view.note(committed)
+        if any(file is kept for kept in made.files):
+            entries.append(committed.entry)
+    names = {entry.name for entry in entries}
+    for entry in before:
+        if entry.name not in names:
+            workspace.lake.drop(entry)
+            view.forget(entry)
+    return entries
+
+
+def _settle(
+    workspace: Workspace, recipe: Recipe, view: LakeView, key: Key, outcome: Outcome
+) -> None:
+    """Write or clear the partition's row in `failures`, so that what lies below knows."""
+    failures = view.failures(recipe.asset)
+    if outcome.status in {Status.FAILED, Status.SKIPPED}:
+        failures[str(key)] = outcome.version
+        row = {
+            "asset": recipe.asset,
+            "partition": str(key),
+            "kind": outcome.status.value,
+            "message": outcome.reason,
+            "version": outcome.version,
+        }
+        workspace.state.upsert(FAILURES, [row])
+    elif str(key) in failures:
+        del failures[str(key)]
+        workspace.state.delete(FAILURES, asset=recipe.asset, partition=str(key))
+
+
+def _failed(
+    workspace: Workspace,
+    recipe: Recipe,
+    view: LakeView,
+    key: Key,
+    error: Exception,
+    seconds: float,
+) -> Outcome:
+    """Record a partition that could not be made; an unforeseen error says its type too."""
+    reason = str(error) if isinstance(error, QuantError) else f"{type(error).__name__}: {error}"
+    outcome = Outcome(
+        key,
+        Status.FAILED,
+        f"failed-{digest_of(reason)[:16]}",
+        reason=reason,
+        seconds=seconds,
+    )
+    _settle(workspace, recipe, view, key, outcome)
+    return outcome

@@ -1,0 +1,1 @@
+"""Tests of quant_assets, a folder a package."""

@@ -1,0 +1,33 @@
+"""Fixtures that all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED_VARIABLE = "QUANT_SHARED"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect tests on real data, and say so, where the variable that names it is unset."""
+    if os.environ.get(SHARED_VARIABLE):
+        return
+    needing = [item for item in items if item.get_closest_marker("shared")]
+    if needing:
+        config.hook.pytest_deselected(items=needing)
+        items[:] = [item for item in items if item not in needing]
+
+
+def pytest_report_header() -> str:
+    """Say whether tests on real market data run."""
+    folder = os.environ.get(SHARED_VARIABLE)
+    state = folder or "unset: tests on real market data are deselected"
+    return f"{SHARED_VARIABLE}: {state}"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real market data; a named folder that is not there fails the test."""
+    folder = Path(os.environ[SHARED_VARIABLE]) / "data"
+    assert folder.is_dir(), f"{SHARED_VARIABLE} is set, but {folder} is not there"
+    return folder
