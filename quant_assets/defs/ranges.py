@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 import dagster as dg
 
 from quant_assets.defs.partitions import sessions_of
+from quant_assets.defs.provenance import input_tags, version_tags
 from quant_assets.lineage.fingerprint import combined_version
 from quant_assets.observe.progress import report
-from quant_assets.workflows.ranges import Outcome, make_range
+from quant_assets.workflows.ranges import Outcome, make_range, recipe_code_version
 from quant_assets.workflows.recipe import Recipe, Status
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
@@ -63,6 +64,7 @@ def materialize_range(
         for key in sessions_of(str(partition), grain)
     }
     view = LakeView(workspace)
+    inputs = input_tags(context)
     outcomes = list(make_range(workspace, recipe, owners, progress=report, view=view))
     bad = [outcome for outcome in outcomes if outcome.status in _BAD]
     yield dg.MaterializeResult(
@@ -70,7 +72,9 @@ def materialize_range(
         check_results=_checks(outcomes, bad),
     )
     for partition in sorted(set(owners.values())):
-        context.log_event(_event(context.asset_key, partition, outcomes, owners))
+        own = [outcome for outcome in outcomes if owners[outcome.key] == partition]
+        tags = version_tags(_version(own), recipe_code_version(recipe), inputs)
+        context.log_event(_event(context.asset_key, partition, own, tags))
     if bad and (len(owners) == 1 or _is_last_selected(context)):
         raise dg.Failure(
             description=f"{len(bad)} of {len(outcomes)} partitions of {recipe.asset} were not made.",
@@ -80,28 +84,21 @@ def materialize_range(
 
 
 def _event(
-    asset: dg.AssetKey,
-    partition: str,
-    outcomes: Sequence[Outcome],
-    owners: dict,
+    asset: dg.AssetKey, partition: str, own: Sequence[Outcome], tags: dict[str, str]
 ) -> dg.AssetMaterialization:
     """Return the event that carries a partition's own data version."""
-    own = [outcome for outcome in outcomes if owners[outcome.key] == partition]
-    version = (
-        own[0].version
-        if len(own) == 1
-        else combined_version({str(outcome.key): outcome.version for outcome in own})
-    )
-    states = Counter(outcome.status.value for outcome in own)
+    states = sorted({outcome.status.value for outcome in own})
+    rows = sum(outcome.rows for outcome in own)
     return dg.AssetMaterialization(
-        asset,
-        partition=partition,
-        metadata={
-            "status": ", ".join(sorted(states)),
-            "rows": sum(outcome.rows for outcome in own),
-        },
-        tags={"dagster/data_version": version},
+        asset, partition=partition, metadata={"status": ", ".join(states), "rows": rows}, tags=tags
     )
+
+
+def _version(own: Sequence[Outcome]) -> str:
+    """Return the data version of a Dagster partition, which may hold several sessions."""
+    if len(own) == 1:
+        return own[0].version
+    return combined_version({str(outcome.key): outcome.version for outcome in own})
 
 
 def _totals(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue]:

@@ -95,12 +95,13 @@ def decide(recipe: Recipe, view: LakeView, key: Key) -> Plan | Outcome:
     """Return the plan of a partition that must be made, or the outcome of one that must not."""
     if not view.workspace.calendar(key.symbol).is_session(key.session):
         return Outcome(key, Status.NO_SESSION, Status.NO_SESSION.value)
+    if broken := _broken(view, [(asset, key) for asset in recipe.upstream]):
+        return _skipped(key, broken)
     plan = recipe.plan(view, key)
     if isinstance(plan, NotDue):
         return Outcome(key, plan.status, plan.status.value, reason=plan.reason)
-    if broken := _broken_needs(view, plan):
-        version = f"skipped-{digest_of(broken)[:16]}"
-        return Outcome(key, Status.SKIPPED, version, reason=f"upstream: {', '.join(broken)}")
+    if broken := _broken(view, plan.needs):
+        return _skipped(key, broken)
     stored = stored_entries(recipe, view, key)
     if stored and staleness(recipe, plan, stored) is None:
         return Outcome(
@@ -137,9 +138,15 @@ def partition_version(entries: Iterable[Entry]) -> str:
     return combined_version({entry.name: entry.data_version for entry in entries})
 
 
-def _broken_needs(view: LakeView, plan: Plan) -> list[str]:
+def _broken(view: LakeView, needs: Iterable[tuple[str, Key]]) -> list[str]:
     """Return the needs that could not be made, as `asset partition`."""
-    return [f"{asset} {key}" for asset, key in plan.needs if str(key) in view.failures(asset)]
+    return [f"{asset} {key}" for asset, key in needs if str(key) in view.failures(asset)]
+
+
+def _skipped(key: Key, broken: list[str]) -> Outcome:
+    """Return the outcome of a partition that lies below one that could not be made."""
+    version = f"skipped-{digest_of(broken)[:16]}"
+    return Outcome(key, Status.SKIPPED, version, reason=f"upstream: {', '.join(broken)}")
 
 
 def _commit(

@@ -59,7 +59,8 @@ class Plan:
     parameters
         JSON values that the making depends on.
     needs
-        (asset, partition) pairs; where one of them failed, this one is skipped.
+        (asset, partition) pairs of neighbouring sessions; where one of them could not be made,
+        this one is skipped.
     payload
         Whatever `make` wants to find again; it does not enter any hash.
     """
@@ -98,6 +99,8 @@ class Recipe(Protocol):
     """One asset partitioned by symbol and session."""
 
     asset: str
+    upstream: tuple[str, ...]
+    """Assets of the same partition; where one of them could not be made, this one is skipped."""
     tables: tuple[Table, ...]
     modules: tuple[str, ...]
     """Where its code version starts from."""
