@@ -1,0 +1,1 @@
+"""Bar engine, ledger and metrics."""

@@ -1,0 +1,1 @@
+"""OHLCV bars from ticks and from finer bars."""

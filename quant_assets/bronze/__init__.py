@@ -1,0 +1,1 @@
+"""The possibility engine: every (stop, target) pair that would have won."""

@@ -1,0 +1,26 @@
+"""Features that know nothing later than their own bar."""
+
+import dagster as dg
+
+from quant_assets.defs.graph import SYMBOL_DATES, TABULAR
+from quant_assets.defs.partitions import RANGES, look_back_mapping
+from quant_assets.defs.ranges import RangeEvents, materialize_range, range_checks
+from quant_assets.resources.workspace import WorkspaceResource
+from quant_assets.stages import Stage
+from quant_assets.workflows.recipes.features import FeaturesRecipe
+
+LOOK_BACK_SESSIONS = 5
+"""Sessions that hold the longest look-back at 15 minutes or less."""
+
+
+@dg.asset(
+    group_name=Stage.FEATURES,
+    deps=[dg.AssetDep("bars", partition_mapping=look_back_mapping(LOOK_BACK_SESSIONS))],
+    partitions_def=SYMBOL_DATES,
+    backfill_policy=RANGES,
+    kinds=TABULAR,
+    check_specs=range_checks("features"),
+)
+def features(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
+    """Trend, momentum, volatility, order flow and clock of each bar; warm-up is null."""
+    yield from materialize_range(context, FeaturesRecipe(), workspace.open())

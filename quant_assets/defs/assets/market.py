@@ -1,0 +1,22 @@
+"""Market time: the calendars that every symbol's sessions follow."""
+
+import dagster as dg
+
+from quant_assets.resources.workspace import WorkspaceResource
+from quant_assets.stages import Stage
+from quant_assets.workflows.calendars import store_sessions
+
+
+@dg.asset(group_name=Stage.MARKET, kinds={"polars", "parquet"})
+def sessions(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
+    """Sessions of all calendars with open, close, breaks and half days, in UTC."""
+    stored = store_sessions(workspace.open())
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(stored.version),
+        metadata={
+            "dagster/row_count": stored.rows,
+            "calendars": ", ".join(stored.calendars),
+            "first_session": stored.first.isoformat(),
+            "last_session": stored.last.isoformat(),
+        },
+    )

@@ -1,0 +1,11 @@
+"""Resources of the code location."""
+
+import dagster as dg
+
+from quant_assets.resources.workspace import WorkspaceResource
+
+
+@dg.definitions
+def resources() -> dg.Definitions:
+    """Return what assets are given by name."""
+    return dg.Definitions(resources={"workspace": WorkspaceResource()})

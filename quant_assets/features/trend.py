@@ -1,0 +1,95 @@
+"""Trend: where the price stands against its own past, as a share of the price."""
+
+from quant_assets.features.catalog import BarArrays, Family, feature
+from quant_assets.indicators import trend
+from quant_assets.indicators.arrays import FloatArray, ratio
+
+
+@feature(
+    name="sma_distance_20",
+    family=Family.TREND,
+    unit="ratio",
+    inputs=("close",),
+    look_back=19,
+    parameters={"period": 20},
+    source="TA-Lib SMA",
+)
+def sma_distance_20(bars: BarArrays, *, period: int) -> FloatArray:
+    """Close over its simple mean of 20 bars, less 1."""
+    return ratio(bars["close"], trend.simple_mean(bars["close"], period=period)) - 1.0
+
+
+@feature(
+    name="sma_distance_50",
+    family=Family.TREND,
+    unit="ratio",
+    inputs=("close",),
+    look_back=49,
+    parameters={"period": 50},
+    source="TA-Lib SMA",
+)
+def sma_distance_50(bars: BarArrays, *, period: int) -> FloatArray:
+    """Close over its simple mean of 50 bars, less 1."""
+    return ratio(bars["close"], trend.simple_mean(bars["close"], period=period)) - 1.0
+
+
+@feature(
+    name="ema_distance_20",
+    family=Family.TREND,
+    unit="ratio",
+    inputs=("close",),
+    look_back=160,
+    recursive_period=20,
+    parameters={"period": 20},
+    source="TA-Lib EMA",
+)
+def ema_distance_20(bars: BarArrays, *, period: int) -> FloatArray:
+    """Close over its exponential mean of 20 bars, less 1."""
+    return ratio(bars["close"], trend.exponential_mean(bars["close"], period=period)) - 1.0
+
+
+@feature(
+    name="macd_histogram",
+    family=Family.TREND,
+    unit="ratio",
+    inputs=("close",),
+    look_back=280,
+    # The slow mean and the signal line behind it are smoothed one after the other.
+    recursive_period=26 + 9,
+    parameters={"fast": 12, "slow": 26, "signal": 9},
+    source="TA-Lib MACD",
+)
+def macd_histogram(bars: BarArrays, *, fast: int, slow: int, signal: int) -> FloatArray:
+    """MACD line less its signal line, as a share of the close."""
+    close = bars["close"]
+    return ratio(trend.macd_histogram(close, fast=fast, slow=slow, signal=signal), close)
+
+
+@feature(
+    name="adx_14",
+    family=Family.TREND,
+    unit="0-100",
+    inputs=("high", "low", "close"),
+    look_back=224,
+    # Wilder smooths twice: the directional moves, then their index.
+    recursive_period=2 * 14,
+    parameters={"period": 14},
+    source="TA-Lib ADX; Wilder (1978)",
+)
+def adx_14(bars: BarArrays, *, period: int) -> FloatArray:
+    """Strength of the trend, whichever its direction."""
+    return trend.directional_index(bars["high"], bars["low"], bars["close"], period=period)
+
+
+@feature(
+    name="slope_20",
+    family=Family.TREND,
+    unit="ratio a bar",
+    inputs=("close",),
+    look_back=19,
+    parameters={"period": 20},
+    source="TA-Lib LINEARREG_SLOPE",
+)
+def slope_20(bars: BarArrays, *, period: int) -> FloatArray:
+    """Least-squares slope of the last 20 closes, as a share of the close."""
+    return ratio(trend.regression_slope(bars["close"], period=period), bars["close"])

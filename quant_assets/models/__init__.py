@@ -1,0 +1,1 @@
+"""Labels, splits, training and prediction."""

@@ -1,0 +1,1 @@
+"""Trial identity and the statistics of overfitting."""

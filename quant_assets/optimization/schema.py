@@ -1,0 +1,67 @@
+"""Tables of trials and of the leaderboard."""
+
+import dataframely as dy
+import polars as pl
+
+from quant_assets.backtests.metrics import METRIC_NAMES
+from quant_assets.execution.costs import REALISM_LEVELS
+from quant_assets.market.columns import choice, flag, real, word
+from quant_assets.market.tables import Grain, Table
+
+TRIAL_STATES = ("pending", "running", "completed", "failed")
+
+
+class TrialsSchema(dy.Schema):
+    """One row for each configuration, data and code whose out-of-sample result was computed."""
+
+    trial_id = word("SHA-256 over configuration, data versions and code version", key=True)
+    config = word("the strategy as canonical JSON")
+    data_hash = word("SHA-256 over the data versions of all inputs")
+    code_version = word("version of the code that computed it")
+    metrics = dy.Struct(
+        {name: dy.Float64(nullable=True) for name in METRIC_NAMES},
+        nullable=False,
+        metadata={"unit": "as named", "meaning": "metrics of the backtest"},
+    )
+    realism = choice(REALISM_LEVELS, "how much of a real market the fills paid for")
+    state = choice(TRIAL_STATES, "state of the trial")
+
+
+class LeaderboardSchema(dy.Schema):
+    """One row a completed trial."""
+
+    trial_id = word("SHA-256 over configuration, data versions and code version", key=True)
+    strategy = word("name of the strategy")
+    sharpe = real("Sharpe ratio, annualised by sessions", unit="1", nullable=True)
+    psr = real("probability that the true Sharpe ratio is above 0", unit="0 to 1", nullable=True)
+    dsr = real("the same above the best of all trials by luck", unit="0 to 1", nullable=True)
+    pbo = real(
+        "probability of overfitting over a sweep; null for single trials",
+        unit="0 to 1",
+        nullable=True,
+    )
+    min_track = real(
+        "sessions needed to believe in more than 0 at 95 %", unit="sessions", nullable=True
+    )
+    n_trials = dy.UInt32(
+        nullable=False,
+        metadata={"unit": "trials", "meaning": "trials that share a symbol and test sessions"},
+    )
+    quality_share = real(
+        "share of sessions whose data passed all checks", unit="0 to 1", nullable=True
+    )
+    is_stale = flag("whether anything upstream has changed since")
+    data_version = word("SHA-256 over the data versions of all inputs")
+    model_version = word("SHA-256 of the model", nullable=True)
+    code_version = word("version of the code that computed it")
+
+
+TRIALS = Table(
+    name="trials", schema=TrialsSchema, levels=(), order=("trial_id",), grain=Grain.WHOLE
+)
+LEADERBOARD = Table(
+    name="leaderboard", schema=LeaderboardSchema, levels=(), order=("trial_id",), grain=Grain.WHOLE
+)
+
+METRICS_TYPE = pl.Struct(dict.fromkeys(METRIC_NAMES, pl.Float64))
+"""Type of the column `metrics`."""

@@ -1,0 +1,180 @@
+"""Trials: a result that was looked at, known by its content and counted once."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Self
+
+import polars as pl
+
+from quant_assets.backtests.engine import Result
+from quant_assets.lineage.fingerprint import canonical_json, digest_of
+from quant_assets.market.errors import StrategyError
+from quant_assets.optimization.schema import METRICS_TYPE, TRIALS
+from quant_assets.signals.strategy import Strategy
+
+
+def trial_identity(
+    strategy: Strategy, *, data_versions: Mapping[str, str], code_version: str
+) -> str:
+    """Return SHA-256 over the configuration without its name, the data and the code.
+
+    A strategy that is only renamed, or whose file lists the same values in another order, is no
+    new trial.
+    """
+    return digest_of(
+        {
+            "config": strategy.content_hash,
+            "data": dict(data_versions),
+            "code": code_version,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One out-of-sample result.
+
+    Parameters
+    ----------
+    symbols, first_session, last_session
+        What was tested on: the data that other trials share with it.
+    metrics
+        Metrics of the backtest, by name.
+    quality_share
+        Share of the sessions whose data passed all checks; None where that is not known.
+    """
+
+    trial_id: str
+    strategy: str
+    config: Mapping[str, Any]
+    data_hash: str
+    code_version: str
+    metrics: Mapping[str, float | None]
+    realism: str
+    symbols: tuple[str, ...]
+    first_session: date
+    last_session: date
+    model_version: str | None = None
+    quality_share: float | None = None
+    state: str = "completed"
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_result(
+        cls,
+        result: Result,
+        *,
+        strategy: Strategy,
+        symbols: Sequence[str],
+        data_versions: Mapping[str, str],
+        code_version: str,
+        model_version: str | None,
+        quality_share: float | None = None,
+    ) -> Self:
+        """Return the trial of a backtest."""
+        sessions = result.equity["session"]
+        return cls(
+            trial_id=trial_identity(
+                strategy, data_versions=data_versions, code_version=code_version
+            ),
+            strategy=strategy.name,
+            config=strategy.to_mapping(),
+            data_hash=digest_of(dict(data_versions)),
+            code_version=code_version,
+            metrics=result.metrics,
+            realism=result.realism.value,
+            symbols=tuple(sorted(symbols)),
+            first_session=sessions.dt.min(),  # type: ignore[arg-type]
+            last_session=sessions.dt.max(),  # type: ignore[arg-type]
+            model_version=model_version,
+            quality_share=quality_share,
+        )
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the trial as a row of the state database; all values are JSON."""
+        return {
+            "trial_id": self.trial_id,
+            "strategy": self.strategy,
+            "config": dict(self.config),
+            "data_hash": self.data_hash,
+            "code_version": self.code_version,
+            "metrics": dict(self.metrics),
+            "realism": self.realism,
+            "state": self.state,
+            "details": {
+                **self.details,
+                "symbols": list(self.symbols),
+                "first_session": self.first_session.isoformat(),
+                "last_session": self.last_session.isoformat(),
+                "model_version": self.model_version,
+                "quality_share": self.quality_share,
+            },
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Read what `to_row` wrote.
+
+        Raises
+        ------
+        StrategyError
+            If the row lacks what a trial needs.
+        """
+        try:
+            details = dict(row["details"])
+            return cls(
+                trial_id=row["trial_id"],
+                strategy=row["strategy"],
+                config=_mapping(row["config"]),
+                data_hash=row["data_hash"],
+                code_version=row["code_version"],
+                metrics=_mapping(row["metrics"]),
+                realism=row["realism"],
+                state=row["state"],
+                symbols=tuple(details.pop("symbols")),
+                first_session=date.fromisoformat(details.pop("first_session")),
+                last_session=date.fromisoformat(details.pop("last_session")),
+                model_version=details.pop("model_version"),
+                quality_share=details.pop("quality_share"),
+                details=details,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise StrategyError(
+                asked=f"trial {str(row.get('trial_id'))[:16]!r} of the state database",
+                found=f"{type(error).__name__}: {error}",
+                remedy="Run the backtest again: it writes the trial anew.",
+            ) from error
+
+    def shares_data_with(self, other: "Trial") -> bool:
+        """Return whether both trade a symbol in common and their test sessions overlap."""
+        overlap = (
+            self.first_session <= other.last_session and other.first_session <= self.last_session
+        )
+        return overlap and not set(self.symbols).isdisjoint(other.symbols)
+
+
+def trials_frame(trials: Sequence[Trial]) -> pl.DataFrame:
+    """Return the trials in the columns of TRIALS."""
+    names = [f.name for f in METRICS_TYPE.fields]
+    rows = [
+        {
+            "trial_id": trial.trial_id,
+            "config": canonical_json(dict(trial.config)),
+            "data_hash": trial.data_hash,
+            "code_version": trial.code_version,
+            "metrics": {name: trial.metrics.get(name) for name in names},
+            "realism": trial.realism,
+            "state": trial.state,
+        }
+        for trial in trials
+    ]
+    empty = TRIALS.empty()
+    schema = dict(empty.schema) | {"metrics": METRICS_TYPE}
+    return TRIALS.check(pl.DataFrame(rows, schema=schema))
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """Return a JSON column as a mapping, whether the database decoded it or not."""
+    return dict(json.loads(value) if isinstance(value, str) else value)

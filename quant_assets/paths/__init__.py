@@ -1,0 +1,1 @@
+"""First passage: the first bar at which a price reaches a level."""

@@ -1,0 +1,75 @@
+"""Triple barriers by first passage: target, stop and time, whichever comes first."""
+
+import numpy as np
+import numpy.typing as npt
+
+from quant_assets.market.errors import InputError
+from quant_assets.paths.kernels import barrier_of_long
+
+Floats = npt.NDArray[np.float64]
+
+
+def label_barriers(
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    *,
+    n_entries: int,
+    stop_ratio: float,
+    target_ratio: float,
+    horizon_bars: int,
+    last_bar: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64], Floats]:
+    """Return label, deciding bar and return of a long from each of the first bars' closes.
+
+    A bar that touches both barriers counts as a stop: bars hide the order of prices. NaN extremes
+    touch nothing.
+
+    Parameters
+    ----------
+    high, low, close : float64 arrays of shape (n,)
+        Bars in time order: the entries first, then those that follow.
+    n_entries
+        How many of the first bars are entries.
+    stop_ratio, target_ratio
+        Distances as ratios of the entry's close, both positive.
+    horizon_bars
+        Bars looked at after the entry's own.
+    last_bar : int64 array of shape (n_entries,)
+        Last bar that each entry may look at, included.
+
+    Returns
+    -------
+    label : int8 array of shape (n_entries,)
+        1 target first, -1 stop first, 0 time.
+    end_idx : int64 array of shape (n_entries,)
+        Bar that decided.
+    value : float64 array of shape (n_entries,)
+        Return to the barrier, for label 0 to the close of the deciding bar.
+
+    Raises
+    ------
+    InputError
+        If a ratio or the horizon is not positive, or an array has another length.
+    """
+    if min(stop_ratio, target_ratio) <= 0 or horizon_bars < 1:
+        raise InputError(
+            asked=f"barriers at -{stop_ratio} and +{target_ratio} over {horizon_bars} bars",
+            found="a distance or a horizon that is not positive",
+            remedy="Give positive ratios and at least one bar.",
+        )
+    if not high.shape == low.shape == close.shape or last_bar.shape != (n_entries,):
+        raise InputError(
+            asked=f"barriers of {n_entries} entries among {close.shape[0]} bars",
+            found=f"arrays of {high.shape}, {low.shape}, {close.shape} and {last_bar.shape}",
+            remedy="Give one value a bar, and one last bar an entry.",
+        )
+    label = np.zeros(n_entries, dtype=np.int8)
+    end_idx = np.zeros(n_entries, dtype=np.int64)
+    value = np.zeros(n_entries, dtype=np.float64)
+    capped = np.minimum(last_bar, close.shape[0] - 1)
+    barrier_of_long(
+        high, low, close, n_entries, stop_ratio, target_ratio, horizon_bars, capped,
+        label, end_idx, value,
+    )
+    return label, end_idx, value

@@ -1,0 +1,145 @@
+"""From Arrow batches of a table to frames of the landed tables; bad rows are told apart."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from quant_assets.market.columns import PRICE_SCALE, SIDES, UTC_NS
+from quant_assets.storage.readers.base import Landed
+from quant_assets.storage.readers.sqlite_stamps import RULES, StampReader
+
+_PRICE_BOUND = 9.2e9
+"""Prices of 1e-9 beyond this do not fit 64 bits."""
+_SHOWN = 1000
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be typed."""
+
+    rule: str
+    place: int
+    raw: str
+
+
+class Typed:
+    """One batch, typed.
+
+    Parameters
+    ----------
+    batch
+        Stamp text, numbers, rowid, as `sqlite_rows` gives them.
+
+    Notes
+    -----
+    Rules, first match wins: those of the stamp; for ticks `missing_value` where the volume is
+    missing and `price_out_of_range` where a price does not fit 64 bits of 1e-9.
+    """
+
+    def __init__(self, batch: pa.RecordBatch, *, kind: Landed, stamps: StampReader) -> None:
+        self._batch = batch
+        self._kind = kind
+        self._rules: list[str] = list(RULES)
+        read = stamps.read(batch.column("timestamp"))
+        self._stamps_ns, self._faults = read.utc_ns, read.faults
+        names = batch.schema.names[1:-1]
+        self._values = {name: self._numbers(name) for name in names}
+        if kind is Landed.TICKS:
+            self._fault("missing_value", ~np.isfinite(self._values["volume"]))
+            for name in ("price", "bid", "ask"):
+                sizes = np.abs(self._values[name])
+                self._fault("price_out_of_range", (sizes > _PRICE_BOUND) & np.isfinite(sizes))
+        self._good = self._faults == 0
+        self._all_good = bool(self._good.all())
+
+    @property
+    def stamps_ns(self) -> npt.NDArray[np.int64]:
+        """Stamps of the good rows, nanoseconds UTC."""
+        return self._only(self._stamps_ns)
+
+    @property
+    def volumes(self) -> Floats:
+        """Volumes of the good rows; NaN where one is missing."""
+        return self._only(self._values["volume"])
+
+    def frame(self) -> pl.DataFrame:
+        """Return the good rows in the columns of their landed table, with their place."""
+        places = self._batch.column("rowid").to_numpy().astype(np.uint64)
+        place = pl.Series("place", self._only(places))
+        if self._kind is Landed.TICKS:
+            return pl.DataFrame([*self._tick_columns(), place])
+        return pl.DataFrame([*self._bar_columns(), place])
+
+    def bad_rows(self) -> Iterator[BadRow]:
+        """Give the rows that are set aside."""
+        if self._all_good:
+            return
+        for row in np.flatnonzero(~self._good).tolist():
+            yield BadRow(
+                rule=self._rules[self._faults[row]],
+                place=int(self._batch.column("rowid")[row].as_py()),
+                raw=self._raw(row),
+            )
+
+    def _raw(self, row: int) -> str:
+        """Return a row as it stood; a stamp that is no UTF-8 is shown with marks."""
+        stamp = self._batch.column("timestamp")[row].as_buffer()
+        text = "NULL" if stamp is None else stamp.to_pybytes().decode("utf-8", errors="replace")
+        numbers = [values[row] for values in self._values.values()]
+        shown = ("" if np.isnan(number) else repr(float(number)) for number in numbers)
+        return ",".join([text, *shown])[:_SHOWN]
+
+    def _numbers(self, name: str) -> Floats:
+        """Return a column; null becomes NaN, which SQLite itself cannot store."""
+        values: Floats = self._batch.column(name).to_numpy(zero_copy_only=False)
+        return values
+
+    def _fault(self, rule: str, is_bad: npt.NDArray[np.bool_]) -> None:
+        if not is_bad.any():
+            return
+        if rule not in self._rules:
+            self._rules.append(rule)
+        self._faults[is_bad & (self._faults == 0)] = self._rules.index(rule)
+
+    def _only(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return values if self._all_good else values[self._good]
+
+    def _tick_columns(self) -> list[pl.Series]:
+        stamps = pl.Series("ts", self.stamps_ns).cast(UTC_NS)
+        count = stamps.len()
+        return [
+            stamps,
+            pl.repeat(None, count, dtype=UTC_NS, eager=True).alias("ts_recv"),
+            self._fixed("price"),
+            self._fixed("bid"),
+            self._fixed("ask"),
+            self._real("qty", "volume"),
+            self._real("bid_qty", "bid_size"),
+            self._real("ask_qty", "ask_size"),
+            pl.repeat("unknown", count, dtype=pl.Enum(SIDES), eager=True).alias("side"),
+        ]
+
+    def _bar_columns(self) -> list[pl.Series]:
+        reals = [self._real(name, name) for name in ("open", "high", "low")]
+        close = self._real("close", "price")
+        rest = [self._real(name, name) for name in ("volume", "bid", "ask")]
+        return [pl.Series("bar_start", self.stamps_ns).cast(UTC_NS), *reals, close, *rest]
+
+    def _real(self, name: str, column: str) -> pl.Series:
+        return pl.Series(name, self._only(self._values[column])).fill_nan(None)
+
+    def _fixed(self, name: str) -> pl.Series:
+        """Return prices as counts of 1e-9, rounded; what is not finite is null."""
+        values = self._only(self._values[name])
+        is_number = np.isfinite(values)
+        if is_number.all():
+            return pl.Series(name, np.rint(values * PRICE_SCALE).astype(np.int64))
+        counts = np.rint(np.where(is_number, values, 0.0) * PRICE_SCALE).astype(np.int64)
+        return pl.select(pl.when(pl.Series(is_number)).then(pl.Series(counts)).alias(name))[name]

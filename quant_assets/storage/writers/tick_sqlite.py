@@ -1,0 +1,69 @@
+"""Tick database as the vendor delivers it: a table a contract, text stamps in Indian time."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import polars as pl
+
+from quant_assets.market.columns import PRICE_SCALE
+from quant_assets.market.contracts import parse_contract
+
+VENDOR_ZONE = "Asia/Kolkata"
+"""Zone of the text stamps, which carry none."""
+
+_STAMP = "%Y-%m-%d %H:%M:%S%.6f"
+_COLUMNS = (
+    "timestamp TEXT NOT NULL, price REAL NOT NULL, volume INTEGER NOT NULL, "
+    "bid REAL, ask REAL, bid_size INTEGER, ask_size INTEGER"
+)
+
+
+def write_tick_sqlite(path: Path, contracts: Mapping[str, pl.DataFrame]) -> None:
+    """Write trades to a new SQLite file; the same trades give the same bytes.
+
+    Parameters
+    ----------
+    path
+        Where it is written; must not exist.
+    contracts
+        Contract code to its trades: ts T; price, bid, ask Int64 of 1e-9; qty, bid_qty, ask_qty
+        Float64, whole numbers. Stamps are cut to microseconds. The book may be null.
+
+    Raises
+    ------
+    SymbolError
+        If a key is no contract code.
+    """
+    with closing(sqlite3.connect(path)) as database:
+        # Nobody reads the file yet, and the caller syncs it.
+        database.execute("PRAGMA journal_mode = OFF")
+        database.execute("PRAGMA synchronous = OFF")
+        for code, trades in contracts.items():
+            table = f"{parse_contract(code).code}_TICK"
+            _write_table(database, table, _rows(trades))
+        database.commit()
+
+
+def _write_table(
+    database: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]
+) -> None:
+    """Create and fill one table."""
+    name = '"' + table.replace('"', '""') + '"'
+    database.execute(" ".join(("CREATE TABLE", name, f"({_COLUMNS})")))
+    database.executemany(" ".join(("INSERT INTO", name, "VALUES (?, ?, ?, ?, ?, ?, ?)")), rows)
+
+
+def _rows(trades: pl.DataFrame) -> list[tuple[object, ...]]:
+    """Return trades in the vendor's columns."""
+    vendor = trades.select(
+        pl.col("ts").dt.convert_time_zone(VENDOR_ZONE).dt.strftime(_STAMP),
+        pl.col("price") / PRICE_SCALE,
+        pl.col("qty").cast(pl.Int64),
+        bid=pl.col("bid") / PRICE_SCALE,
+        ask=pl.col("ask") / PRICE_SCALE,
+        bid_size=pl.col("bid_qty").cast(pl.Int64),
+        ask_size=pl.col("ask_qty").cast(pl.Int64),
+    )
+    return vendor.rows()

@@ -1,0 +1,1 @@
+"""Contracts, the roll map, and the rules that clean ticks."""

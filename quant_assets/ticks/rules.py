@@ -1,0 +1,52 @@
+"""Row rules: a name for each way in which a landed trade is no trade."""
+
+from collections.abc import Mapping
+
+import polars as pl
+import polars.selectors as cs
+
+_SIZES = cs.by_name("bid_qty", "ask_qty", require_all=False)
+
+TICK_RULES: Mapping[str, pl.Expr] = {
+    "missing_stamp": pl.col("ts").is_null(),
+    "missing_price": pl.col("price").is_null(),
+    "missing_quantity": pl.col("qty").is_null(),
+    "not_a_number": pl.any_horizontal((cs.by_name("qty") | _SIZES).is_nan()),
+    "infinite_value": pl.any_horizontal((cs.by_name("qty") | _SIZES).is_infinite()),
+    "negative_quantity": pl.col("qty") < 0,
+    "quantity_out_of_range": pl.col("qty") > 2.0**53,
+}
+"""True for rows that cannot be landed; negative prices are market and stay."""
+
+
+def judge_ticks(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Split landed trades into those that keep the rules, and those that break one.
+
+    Parameters
+    ----------
+    frame
+        Columns ts, price and qty at least; bid_qty and ask_qty where there are any.
+
+    Returns
+    -------
+    tuple
+        The good rows, and the bad ones with a column `rule`: the first rule that each breaks.
+    """
+    return judge(frame, TICK_RULES)
+
+
+def judge(frame: pl.DataFrame, rules: Mapping[str, pl.Expr]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Split rows by named rules that are true for bad rows; the first match names the rule.
+
+    A rule that is null for a row, because a value is missing, does not forbid it.
+    """
+    broken = pl.coalesce(
+        pl.when(expression.fill_null(value=False)).then(pl.lit(name))
+        for name, expression in rules.items()
+    )
+    verdict = frame.select(rule=broken)["rule"]
+    if verdict.null_count() == frame.height:
+        return frame, frame.clear().with_columns(rule=pl.lit(None, dtype=pl.String))
+    judged = frame.with_columns(rule=verdict)
+    is_good = pl.col("rule").is_null()
+    return judged.filter(is_good).drop("rule"), judged.filter(~is_good)

@@ -1,0 +1,204 @@
+"""Stores a file's partitions: merged with what is landed, committed where anything changed."""
+
+import fcntl
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from quant_assets.lineage.records import Lineage, SourceReceipt
+from quant_assets.storage.index import Entry
+from quant_assets.storage.layout import TEMPORARY
+from quant_assets.storage.readers.base import Landed
+from quant_assets.ticks.schema import QUARANTINE
+from quant_assets.workflows.landing.marks import Origin
+from quant_assets.workflows.landing.merge import (
+    SEQ,
+    Merged,
+    merge_bars,
+    merge_events,
+    merge_streams,
+    number,
+)
+from quant_assets.workflows.landing.partition import (
+    TABLES,
+    Partition,
+    columns_of,
+    time_column,
+)
+from quant_assets.workflows.landing.quarantine import merge_quarantine
+from quant_assets.workflows.landing.receipts import landing_code_version
+from quant_assets.workflows.landing.stats import partition_stats
+from quant_assets.workflows.workspace import Workspace
+
+_MANY_SESSIONS = 16
+"""Sessions of one symbol from which the index is read as a whole, and not one by one."""
+
+_VOLUMES = {Landed.TICKS: "qty", Landed.BARS: "volume"}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How a file's rows of one partition ended; `changed` where other rows stand there now."""
+
+    partition: Partition
+    entry: Entry
+    merged: Merged
+    changed: bool
+    first_ns: int
+    last_ns: int
+
+
+@contextmanager
+def one_writer(lake_root: Path) -> Iterator[None]:
+    """Let one process at a time merge rows into landed partitions."""
+    folder = lake_root / TEMPORARY
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "landing.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@dataclass(frozen=True)
+class Store:
+    """Stores the rows of one file.
+
+    Parameters
+    ----------
+    workspace
+        Lake, and calendars for the flag `outside_hours`.
+    source
+        The file, as it stands in the footer of each partition that it adds to.
+    origin
+        Whether the file is synthetic.
+    """
+
+    workspace: Workspace
+    source: SourceReceipt
+    origin: Origin
+    _held: dict[tuple[str, str], dict[str, Entry]] = field(default_factory=dict)
+
+    def look_up(self, partitions: Iterable[Partition]) -> None:
+        """Read the index once for symbols with many sessions; `land` asks for the others."""
+        counts = Counter((partition.table, partition.hive) for partition in partitions)
+        for (table, hive), count in counts.items():
+            if count >= _MANY_SESSIONS:
+                found = self.workspace.lake.index.entries(table, hive=hive)
+                self._held[table, hive] = {entry.session: entry for entry in found}
+
+    def land(self, partition: Partition, rows: pl.DataFrame) -> Stored:
+        """Merge rows into a landed partition and commit it, if anything changes by that.
+
+        Raises
+        ------
+        CommitError
+            If it cannot be stored; the version before still stands.
+        """
+        new = self._finished(partition, rows)
+        entry = self._entry(partition)
+        merged = _merge(partition, self.workspace.lake.read(entry) if entry else None, new)
+        changed = entry is None or merged.committed > 0 or merged.restated > 0
+        sources = self._sources(entry)
+        if entry is None or changed or sources != self._known(entry):
+            entry = self._commit(partition, merged.frame, sources)
+        stamps = new[time_column(partition.table)].to_physical()
+        first, last = int(stamps.min()), int(stamps.max())  # type: ignore[arg-type]
+        return Stored(partition, entry, merged, changed, first, last)
+
+    def set_aside(self, partition: Partition, rows: pl.DataFrame) -> Entry:
+        """Commit a file's bad rows of one session, among those of other files."""
+        new = rows.with_columns(
+            pl.lit(partition.session, pl.Date).alias("session"),
+            pl.lit(self.source.sha256).alias("file_sha256"),
+        ).select(columns_of(QUARANTINE.name).keys())
+        entry = self._entry(partition)
+        kept = self.workspace.lake.read(entry) if entry else new.clear()
+        merged = QUARANTINE.check(merge_quarantine(kept, new))
+        if entry and merged.equals(kept):
+            return entry
+        return self._commit(partition, merged, self._sources(entry))
+
+    def _entry(self, partition: Partition) -> Entry | None:
+        """Return the index entry of what is landed in a partition."""
+        session = partition.session.isoformat() if partition.session else ""
+        held = self._held.get((partition.table, partition.hive))
+        if held is not None:
+            return held.get(session)
+        found = self.workspace.lake.index.entries(
+            partition.table, hive=partition.hive, session=session
+        )
+        return found[0] if found else None
+
+    def _known(self, entry: Entry | None) -> tuple[SourceReceipt, ...]:
+        """Return the files that a landed partition came from."""
+        return self.workspace.lake.lineage(entry).sources if entry else ()
+
+    def _sources(self, entry: Entry | None) -> tuple[SourceReceipt, ...]:
+        """Return those files and this one; the same bytes under another name count once."""
+        known = self._known(entry)
+        if any(source.sha256 == self.source.sha256 for source in known):
+            return known
+        return tuple(sorted((*known, self.source)))
+
+    def _commit(
+        self, partition: Partition, frame: pl.DataFrame, sources: tuple[SourceReceipt, ...]
+    ) -> Entry:
+        """Commit all rows of a partition."""
+        lineage = Lineage(
+            code_version=landing_code_version(),
+            sources=sources,
+            seed=self.origin.seed,
+            synthetic=self.origin.synthetic,
+            stats=_stats(partition, frame),
+        )
+        committed = self.workspace.lake.commit(
+            TABLES[partition.table],
+            dict(partition.levels),
+            frame,
+            lineage,
+            session=partition.session,
+        )
+        held = self._held.get((partition.table, partition.hive))
+        if held is not None:
+            held[committed.entry.session] = committed.entry
+        return committed.entry
+
+    def _finished(self, partition: Partition, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return rows in the columns of their table: session, order and flags added."""
+        wanted = columns_of(partition.table)
+        added: list[pl.Expr | pl.Series] = [pl.lit(partition.session, pl.Date).alias("session")]
+        if "outside_hours" in wanted:
+            stamps = rows["ts"].to_physical().to_numpy()
+            calendar = self.workspace.calendar(partition.symbol)
+            added.append(pl.Series("outside_hours", calendar.outside_hours(stamps)))
+        added += [
+            pl.lit(None, dtype).alias(name)
+            for name, dtype in wanted.items()
+            if name not in {*rows.columns, "session", "outside_hours", SEQ}
+        ]
+        full = rows.with_columns(added)
+        full = number(full) if SEQ in wanted else full.sort("bar_start")
+        return full.select(wanted.keys()).cast(wanted)  # type: ignore[arg-type]
+
+
+def _merge(partition: Partition, landed: pl.DataFrame | None, new: pl.DataFrame) -> Merged:
+    """Merge by the way of the partition's table."""
+    if landed is None:
+        return Merged(frame=new, committed=new.height, duplicates=0, restated=0)
+    if partition.table == Landed.BARS:
+        return merge_bars(landed, new)
+    if partition.table == Landed.DEFINITIONS:
+        return merge_streams(landed, new, stream=("raw_symbol", "kind"))
+    return merge_events(landed, new)
+
+
+def _stats(partition: Partition, frame: pl.DataFrame) -> dict[str, Any]:
+    """Return the totals that the index holds of ticks and bars."""
+    volume = _VOLUMES.get(Landed(partition.table)) if partition.table in set(Landed) else None
+    if volume is None or frame.height == 0:
+        return {}
+    return partition_stats(frame, time=time_column(partition.table), volume=volume)

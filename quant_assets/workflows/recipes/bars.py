@@ -1,0 +1,140 @@
+"""Bars of a session: one base, and the research timeframe derived from it."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from quant_assets.bars.build import bars_from_ticks
+from quant_assets.bars.landed import bars_from_landed
+from quant_assets.bars.resample import resample_bars
+from quant_assets.bars.schema import BARS
+from quant_assets.market.errors import TimeframeError
+from quant_assets.market.instruments import AssetClass
+from quant_assets.market.timeframes import NS_PER_MINUTE, NS_PER_SECOND, Timeframe
+from quant_assets.storage.index import Entry
+from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
+from quant_assets.workflows.recipes.neighbours import nothing_landed
+from quant_assets.workflows.recipes.roll_map import active_contract
+from quant_assets.workflows.view import LakeView, versions
+
+SECOND = Timeframe(NS_PER_SECOND)
+MINUTE = Timeframe(NS_PER_MINUTE)
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a session's bars are made from.
+
+    `timeframe` is None where they are made from ticks, which make bars of any length.
+    """
+
+    entry: Entry
+    timeframe: Timeframe | None
+    contract: str | None
+    decided: Entry | None
+    """The roll map's row, for futures."""
+
+    @property
+    def name(self) -> str:
+        """How the footer names the base: `ticks`, or the vendor's schema."""
+        return "ticks" if self.timeframe is None else self.entry.levels["schema"]
+
+
+def find_base(view: LakeView, symbol: str, session: date) -> Base | NotDue | None:
+    """Return the base of a session: vendor 1s bars, else cleaned ticks, else the finest bars.
+
+    None where nothing was landed.
+    """
+    landed = view.at("raw_bars", symbol, session)
+    ticks = view.at("clean_ticks", symbol, session)
+    decided, contract = None, None
+    if view.workspace.instrument(symbol).asset_class is AssetClass.FUTURE and (landed or ticks):
+        decided = active_contract(view, symbol, session)
+        if decided is None:
+            return NotDue(Status.MISSING, "the roll map holds no row for this session")
+        contract = decided.stats["contract"]
+        landed = [entry for entry in landed if entry.levels.get("contract") == contract]
+    by_length = sorted(landed, key=_length)
+    if by_length and _length(by_length[0]) == SECOND:
+        return Base(by_length[0], SECOND, contract, decided)
+    if ticks:
+        return Base(ticks[0], None, contract, decided)
+    if by_length:
+        return Base(by_length[0], _length(by_length[0]), contract, decided)
+    return NotDue(Status.MISSING, f"no data of the active contract {contract}") if decided else None
+
+
+def _length(entry: Entry) -> Timeframe:
+    """Return the bar length of a landed schema: `ohlcv-15m` is fifteen minutes."""
+    return Timeframe.parse(entry.levels["schema"].removeprefix("ohlcv-"))
+
+
+class BarsRecipe:
+    """OHLCV of the base's own and of the research timeframe."""
+
+    asset = "bars"
+    upstream = ("roll_map", "clean_ticks")
+    tables = (BARS,)
+    modules = (
+        __name__,
+        "quant_assets.bars.build",
+        "quant_assets.bars.landed",
+        "quant_assets.bars.resample",
+    )
+
+    def plan(self, view: LakeView, key: Key) -> Plan | NotDue:
+        """Choose the base and the research timeframe."""
+        base = find_base(view, key.symbol, key.session)
+        if base is None:
+            return nothing_landed(view, key)
+        if isinstance(base, NotDue):
+            return base
+        wanted = view.workspace.settings.member(key.symbol).timeframe
+        research = Timeframe.parse(wanted) if wanted else max(MINUTE, base.timeframe or MINUTE)
+        inputs = versions([base.entry, *([base.decided] if base.decided else [])])
+        return Plan(
+            inputs=inputs,
+            parameters={"base": base.name, "research": research.name},
+            payload=(base, research),
+            synthetic=base.entry.synthetic,
+        )
+
+    def make(self, view: LakeView, key: Key, plan: Plan) -> Made:
+        """Build them."""
+        base, research = plan.payload
+        if base.timeframe is not None and research < base.timeframe:
+            raise TimeframeError(
+                asked=f"{research} bars of {key.symbol} on {key.session}",
+                found=f"the finest that was landed are {base.timeframe} bars",
+                remedy="Choose a longer timeframe in the settings' universe, or land finer data.",
+            )
+        rows = view.read(base.entry)
+        if base.timeframe is None:
+            return self._made(key, base, {research: bars_from_ticks(rows, timeframe=research)}, research)
+        own = bars_from_landed(rows, contract=base.contract)
+        made = {base.timeframe: own}
+        if research != base.timeframe:
+            made[research] = resample_bars(own, timeframe=research)
+        return self._made(key, base, made, research)
+
+    def _made(
+        self, key: Key, base: Base, frames: dict[Timeframe, pl.DataFrame], research: Timeframe
+    ) -> Made:
+        """Return the files of the partition."""
+        files = tuple(
+            MadeFile(
+                BARS,
+                {"timeframe": timeframe.name, "symbol": key.symbol},
+                frame,
+                {
+                    "volume": float(frame["volume"].sum()),
+                    "research": timeframe == research,
+                    "base": base.name,
+                    "contract": base.contract,
+                },
+            )
+            for timeframe, frame in sorted(frames.items())
+        )
+        bars = frames[research].height
+        return Made(files, counts={"research_bars": float(bars)})

@@ -1,0 +1,108 @@
+"""Strategies of a data root: the user's files, and one default a class and timeframe."""
+
+from pathlib import Path
+
+import yaml
+
+from quant_assets.market.errors import StrategyError
+from quant_assets.signals.strategy import Strategy, default_strategy
+from quant_assets.storage.index import Entry
+from quant_assets.workflows.workspace import Workspace
+
+FOLDER = "strategies"
+
+
+def user_strategies(workspace: Workspace) -> dict[str, Strategy]:
+    """Return the strategies under `strategies/*.yaml` by name.
+
+    Raises
+    ------
+    StrategyError
+        If a file is no YAML mapping, or holds a wrong key or value; it names the file.
+    """
+    found: dict[str, Strategy] = {}
+    for path in sorted((workspace.root / FOLDER).glob("*.yaml")):
+        strategy = _read(path)
+        if strategy.name in found:
+            raise StrategyError(
+                asked=f"strategy {strategy.name!r} of {path.name}",
+                found="another file bears the same name",
+                remedy="Rename one of them.",
+            )
+        found[strategy.name] = strategy
+    return found
+
+
+def _read(path: Path) -> Strategy:
+    """Read one strategy file."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StrategyError(
+            asked=f"a strategy from {path.name}",
+            found=" ".join(str(error).split()),
+            remedy="Mend the YAML at that place.",
+        ) from error
+    if not isinstance(raw, dict):
+        raise StrategyError(
+            asked=f"a strategy from {path.name}",
+            found=f"a {type(raw).__name__} at the top level",
+            remedy="Write keys and values; `data/strategies` may hold several files.",
+        )
+    return Strategy.parse(raw)
+
+
+def applicable(workspace: Workspace, symbol: str, timeframe: str) -> list[Strategy]:
+    """Return the strategies that trade a symbol on a timeframe, by name."""
+    mine = [
+        strategy
+        for strategy in user_strategies(workspace).values()
+        if strategy.timeframe == timeframe
+        and (strategy.symbols is None or symbol in strategy.symbols)
+    ]
+    default = default_strategy(workspace.instrument(symbol).asset_class, timeframe)
+    names = {strategy.name for strategy in mine}
+    return sorted(
+        [*mine, *([default] if default.name not in names else [])], key=lambda one: one.name
+    )
+
+
+def research_groups(workspace: Workspace) -> dict[tuple[str, str], list[Entry]]:
+    """Return the research bars by (symbol, timeframe)."""
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for entry in workspace.lake.index.entries("bars"):
+        if entry.stats.get("research"):
+            groups.setdefault((entry.symbol, entry.levels["timeframe"]), []).append(entry)
+    return groups
+
+
+def strategies(workspace: Workspace) -> dict[str, Strategy]:
+    """Return every strategy that has bars to trade, by name, its symbols written out."""
+    found: dict[str, Strategy] = {}
+    members: dict[str, set[str]] = {}
+    for symbol, timeframe in research_groups(workspace):
+        for strategy in applicable(workspace, symbol, timeframe):
+            found[strategy.name] = strategy
+            members.setdefault(strategy.name, set()).add(symbol)
+    return {
+        name: found[name].model_copy(update={"symbols": tuple(sorted(members[name]))})
+        for name in sorted(found)
+    }
+
+
+def strategy(workspace: Workspace, name: str) -> Strategy:
+    """Return a strategy by name, its symbols written out.
+
+    Raises
+    ------
+    StrategyError
+        If there is none of that name with bars to trade.
+    """
+    there = strategies(workspace)
+    if name not in there:
+        raise StrategyError(
+            asked=f"strategy {name!r}",
+            found=f"strategies with bars are {', '.join(there) or 'none'}",
+            remedy="Materialize bars of its symbols first, or choose one of these.",
+        )
+    return there[name]

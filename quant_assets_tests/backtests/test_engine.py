@@ -1,0 +1,359 @@
+"""The bar backtest: against a slow one, and law by law."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quant_assets.backtests.engine import Result, run_backtest
+from quant_assets.lineage.fingerprint import content_version
+from quant_assets.market.errors import StrategyError
+from quant_assets.market.instruments import AssetClass
+from quant_assets_tests.backtests.market import (
+    BAR_NS,
+    FIRST,
+    first_ns,
+    instrument,
+    random_bars,
+    random_predictions,
+    strategy,
+)
+from quant_assets_tests.backtests.oracle import Rules, trade_slowly
+
+KINDS = (AssetClass.FUTURE, AssetClass.EQUITY)
+
+
+def random_case(seed: int, kind: AssetClass = AssetClass.FUTURE, **rules: object):
+    """Return bars, predictions, strategy and instruments of two symbols."""
+    rng = np.random.default_rng(seed)
+    bars = {
+        name: random_bars(rng, contracts=name == "ES", missing=0.1 * (name == "NQ"))
+        for name in ("ES", "NQ")
+    }
+    told = {name: random_predictions(rng, bars[name], first_oos=15) for name in bars}
+    instruments = {name: instrument(name, asset_class=kind) for name in bars}
+    return bars, told, strategy(**rules), instruments
+
+
+def slowly(bars, told, plan, instruments):
+    """Return what the slow backtest makes of the same case."""
+    crosses = next(iter(instruments.values())).asset_class is not AssetClass.EQUITY
+    first = min(f.filter("is_oos")["bar_start"].min() for f in told.values())
+    rows = []
+    for name in sorted(bars):
+        for bar, guess in zip(
+            bars[name].iter_rows(named=True), told[name].iter_rows(named=True), strict=True
+        ):
+            wanted = 0
+            if guess["is_oos"] and guess["proba"] >= plan.decision.threshold:
+                wanted = 1
+            if guess["is_oos"] and guess["proba"] <= 1.0 - plan.decision.threshold:
+                wanted = -1
+            segment = (bar["contract"], None if crosses else bar["session"])
+            values = {k[0]: bar[k] for k in ("open", "high", "low", "close")}
+            stamp = {"symbol": name, "t": bar["bar_start"], "wanted": wanted, "segment": segment}
+            if bar["bar_start"] >= first:
+                rows.append(stamp | values)
+    rows.sort(key=lambda row: (row["t"], row["symbol"]))
+    rules = Rules(
+        capital=plan.capital,
+        qty=plan.qty,
+        sl=plan.label.sl,
+        tp=plan.label.tp,
+        horizon=plan.label.horizon_bars,
+        half=dict.fromkeys(bars, 0.5 * plan.execution.spread_ticks * 0.25),
+        fee=dict.fromkeys(bars, plan.execution.fee_per_unit),
+        multiplier=dict.fromkeys(bars, 50.0),
+    )
+    return trade_slowly(rows, rules)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 10**6),
+    kind=st.sampled_from(KINDS),
+    horizon=st.integers(1, 9),
+    capital=st.sampled_from([2000.0, 100_000.0]),
+    spread=st.sampled_from([0.0, 1.0, 6.0]),
+)
+def test_trades_and_equity_equal_a_slow_backtest(seed, kind, horizon, capital, spread):
+    """Trade by trade and bar by bar, with two symbols, contract changes and missing bars."""
+    case = random_case(
+        seed,
+        kind,
+        capital=capital,
+        label={"sl": 0.006, "tp": 0.006, "horizon_bars": horizon},
+        execution={"spread_ticks": spread, "fee_per_unit": 1.5},
+    )
+    made = run_backtest(*case)
+    trades, equity = slowly(*case)
+    assert made.trades.height == len(trades)
+    one_bar = pl.duration(nanoseconds=BAR_NS)
+    found = made.trades.select(
+        "symbol",
+        pl.col("side").cast(pl.String),
+        (pl.col("signal_ts") - one_bar).alias("signal"),
+        pl.col("entry_ts").alias("entry"),
+        (pl.col("exit_ts") - one_bar).alias("exit"),
+        pl.col("exit_reason").cast(pl.String).alias("reason"),
+    ).to_dicts()
+    assert found == [{k: t[k] for k in found[0]} for t in trades] if found else not trades
+    for column in ("entry_price", "exit_price", "net"):
+        assert made.trades[column].to_list() == pytest.approx([t[column] for t in trades])
+    expected = [value for _, value in equity][: made.equity.height]
+    assert made.equity["equity"].to_list() == pytest.approx(expected)
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 10**6), kind=st.sampled_from(KINDS))
+def test_money_is_conserved(seed, kind):
+    """The account ends at its capital and the sum of all nets; costs and gross add up to net."""
+    made = run_backtest(*random_case(seed, kind))
+    nets = math.fsum(made.trades["net"])
+    assert made.equity["equity"][-1] == pytest.approx(100_000.0 + nets, abs=1e-6)
+    costs = made.trades.select(
+        pl.col("gross")
+        - pl.sum_horizontal("spread_cost", "fees", "latency_cost", "slippage")
+        - pl.col("net")
+    )
+    assert costs.to_series().abs().max() < 1e-8
+    assert made.metrics["net"] == pytest.approx(nets)
+    assert (made.equity["position"][-1], made.equity["cash"][-1]) == (
+        0.0,
+        made.equity["equity"][-1],
+    )
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10**6), kind=st.sampled_from(KINDS))
+def test_excursions_enclose_the_result(seed, kind):
+    """Before fees no trade ends below its worst or above its best."""
+    trades = run_backtest(*random_case(seed, kind)).trades
+    before_fees = trades["net"] + trades["fees"]
+    assert (trades["mae"] <= 0).all()
+    assert (trades["mfe"] >= 0).all()
+    assert (before_fees >= trades["mae"] - 1e-9).all()
+    assert (before_fees <= trades["mfe"] + 1e-9).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10**6), cut=st.integers(16, 70))
+def test_nothing_after_a_bar_changes_what_was_traded_before_it(seed, cut):
+    """Scrambled bars and predictions after t leave every trade that ended by t as it was."""
+    bars, told, plan, instruments = random_case(seed)
+    until = bars["ES"]["bar_start"][cut]
+    rng = np.random.default_rng(seed + 1)
+    later = pl.col("bar_start") > until
+    scrambled = {
+        name: frame.with_columns(
+            [
+                pl.when(later).then(pl.col(c) + float(rng.integers(-20, 20))).otherwise(c).alias(c)
+                for c in ("open", "high", "low", "close")
+            ]
+        ).with_columns(
+            high=pl.max_horizontal("open", "high", "low", "close"),
+            low=pl.min_horizontal("open", "high", "low", "close"),
+        )
+        for name, frame in bars.items()
+    }
+    guesses = {
+        name: frame.with_columns(
+            proba=pl.when(later).then(1.0 - pl.col("proba")).otherwise("proba")
+        )
+        for name, frame in told.items()
+    }
+    ended = pl.col("exit_ts") <= until + pl.duration(nanoseconds=BAR_NS)
+    one = run_backtest(bars, told, plan, instruments, run_hash="0" * 64)
+    two = run_backtest(scrambled, guesses, plan, instruments, run_hash="0" * 64)
+    drop = ("trade_id",)
+    assert one.trades.filter(ended).drop(drop).equals(two.trades.filter(ended).drop(drop))
+    past = pl.col("ts") <= until
+    assert one.equity.filter(past).equals(two.equity.filter(past))
+
+
+def test_only_out_of_sample_rows_are_traded():
+    """No signal comes from a bar that a model was trained on, and nothing is marked before."""
+    bars, told, plan, instruments = random_case(4)
+    made = run_backtest(bars, told, plan, instruments)
+    for name, frame in told.items():
+        allowed = set(frame.filter("is_oos")["bar_start"])
+        signals = made.trades.filter(pl.col("symbol") == name)["signal_ts"]
+        assert len(signals)
+        assert set(signals.dt.offset_by("-15m")) <= allowed
+    first = min(f.filter("is_oos")["bar_start"].min() for f in told.values())
+    assert made.equity["ts"].min() > first
+
+
+def flat_bars(n: int = 8, **prices: dict[int, float]) -> pl.DataFrame:
+    """Return flat bars at 100 of one session, with given prices at given rows."""
+    columns = {}
+    for name in ("open", "high", "low", "close"):
+        values = np.full(n, 100.0)
+        for row, price in prices.get(name, {}).items():
+            values[row] = price
+        columns[name] = values
+    frame = random_bars(np.random.default_rng(0), n_sessions=1, n_bars=n).drop(*columns)
+    return frame.with_columns(**{k: pl.Series(v) for k, v in columns.items()})
+
+
+def one_signal(bars: pl.DataFrame, row: int) -> pl.DataFrame:
+    """Return predictions of which one row asks for a long."""
+    sure = np.full(bars.height, 0.5)
+    sure[row] = 0.9
+    made = random_predictions(np.random.default_rng(0), bars)
+    return made.with_columns(proba=pl.Series(sure))
+
+
+def trade_once(bars: pl.DataFrame, row: int, **changes: object) -> Result:
+    """Run one symbol with one long signal and 10 % barriers."""
+    closes = changes.pop("closes", None)
+    kind = changes.pop("kind", AssetClass.FUTURE)
+    plan = strategy(**({"label": {"sl": 0.1, "tp": 0.1, "horizon_bars": 3}} | changes))
+    return run_backtest(
+        {"ES": bars},
+        {"ES": one_signal(bars, row)},
+        plan,
+        {"ES": instrument("ES", asset_class=kind)},
+        closes=closes,
+    )
+
+
+def test_a_signal_fills_at_the_next_open():
+    """The price that the signal saw is not the price it gets."""
+    made = trade_once(flat_bars(open={3: 104.0}, high={3: 104.0}), 2)
+    row = made.trades.row(0, named=True)
+    assert row["entry_price"] == 104.25
+    assert made.trades["signal_ts"].to_physical()[0] == first_ns(0) + 3 * BAR_NS
+    assert made.trades["entry_ts"].to_physical()[0] == first_ns(0) + 3 * BAR_NS
+
+
+def test_the_time_limit_counts_as_the_label_does():
+    """Three bars after the signal's bar, at that bar's close."""
+    made = trade_once(flat_bars(close={5: 103.0}, high={5: 103.0}), 2)
+    row = made.trades.row(0, named=True)
+    assert (row["exit_reason"], row["exit_price"]) == ("time", 102.75)
+    assert made.trades["exit_ts"].to_physical()[0] == first_ns(0) + 6 * BAR_NS
+
+
+def test_the_last_bar_fills_no_entry():
+    """An entry that must leave at once would be no trade."""
+    assert trade_once(flat_bars(), 6).trades.is_empty()
+    assert trade_once(flat_bars(), 7).trades.is_empty()
+    assert trade_once(flat_bars(), 5).trades.height == 1
+
+
+def test_an_equity_is_flat_at_its_close():
+    """The official close ends the position, though bars go on after hours."""
+    closes = {"ES": {FIRST: first_ns(0) + 5 * BAR_NS}}
+    kind = AssetClass.EQUITY
+    made = trade_once(flat_bars(), 2, closes=closes, kind=kind)
+    row = made.trades.row(0, named=True)
+    assert row["exit_reason"] == "close"
+    assert made.trades["exit_ts"].to_physical()[0] == first_ns(0) + 5 * BAR_NS
+    assert trade_once(flat_bars(), 3, closes=closes, kind=kind).trades.is_empty()
+    assert trade_once(flat_bars(), 5, closes=closes, kind=kind).trades.is_empty()
+
+
+def test_a_round_trip_at_one_price_costs_the_spread_and_fees():
+    """Flat prices: the loss is two half spreads and two fees, each under its own name."""
+    row = trade_once(flat_bars(), 2).trades.row(0, named=True)
+    assert row["gross"] == 0.0
+    assert row["spread_cost"] == 0.5 * 2.0 * 50.0
+    assert row["fees"] == 2 * 2.0 * 1.5
+    assert row["net"] == -56.0
+    assert (row["latency_cost"], row["slippage"], row["realism"]) == (0.0, 0.0, "spread")
+
+
+def test_a_ruined_account_enters_nothing_more():
+    """Once equity is not above zero, signals are left."""
+    bars, told, plan, instruments = random_case(5, capital=30.0)
+    made = run_backtest(bars, told, plan, instruments)
+    rich = run_backtest(bars, told, strategy(), instruments)
+    assert made.trades.height < rich.trades.height
+    ruined = made.equity.filter(pl.col("equity") <= 0)["ts"].min()
+    assert (made.trades["entry_ts"] <= ruined).all()
+
+
+def test_trade_ids_begin_with_the_runs_hash():
+    """Ids count entries, in rising order, under the run's first ten digits."""
+    case = random_case(6)
+    made = run_backtest(*case, run_hash="f" * 64)
+    ids = made.trades["trade_id"].to_list()
+    assert ids == [f"{'f' * 10}-{n:06d}" for n in range(1, len(ids) + 1)]
+    assert made.trades["entry_ts"].is_sorted()
+    assert (
+        run_backtest(*case).trades["trade_id"][0].split("-")[0] == run_backtest(*case).run_hash[:10]
+    )
+
+
+def test_a_fresh_process_with_another_hash_seed_gives_the_same_bits():
+    """Neither process nor hash seed reach trades, equity or metrics."""
+    made = run_backtest(*random_case(7))
+    code = (
+        "from quant_assets_tests.backtests.test_engine import *\n"
+        "r = run_backtest(*random_case(7))\n"
+        "print(r.run_hash, content_version(r.trades), content_version(r.equity), r.metrics)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONHASHSEED": "123"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    here = (made.run_hash, content_version(made.trades), content_version(made.equity), made.metrics)
+    assert done.stdout.strip() == " ".join(str(part) for part in here)
+
+
+def without_row(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame without its row 30."""
+    return frame.filter(pl.int_range(pl.len()) != 30)
+
+
+def without_low(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with no low in row 30."""
+    is_there = pl.int_range(pl.len()) != 30
+    return frame.with_columns(low=pl.when(is_there).then("low"))
+
+
+def broken_case(fault: str):
+    """Return a case that cannot be traded."""
+    bars, told, plan, instruments = random_case(8)
+    if fault == "no_bars":
+        bars = {"ES": bars["ES"]}
+    elif fault == "no_instrument":
+        instruments = {"ES": instruments["ES"]}
+    elif fault == "nothing_out_of_sample":
+        told = {s: f.with_columns(is_oos=pl.lit(value=False)) for s, f in told.items()}
+    elif fault == "other_bars":
+        bars |= {"ES": without_row(bars["ES"])}
+    elif fault == "two_currencies":
+        instruments |= {"NQ": instrument("NQ", currency="JPY")}
+    elif fault == "a_null_price":
+        bars |= {"ES": without_low(bars["ES"])}
+    else:
+        told = {}
+    return bars, told, plan, instruments
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("no_bars", "trade NQ.*no bars"),
+        ("no_instrument", "no instrument for NQ"),
+        ("nothing_out_of_sample", "no prediction is out of sample"),
+        ("other_bars", "1 predictions have no bar"),
+        ("two_currencies", "JPY, USD"),
+        ("a_null_price", "missing, not finite"),
+        ("no_predictions", "no predictions"),
+    ],
+)
+def test_what_cannot_be_traded_is_refused(fault, says):
+    """Each fault gives an error that says what is there."""
+    with pytest.raises(StrategyError, match=says):
+        run_backtest(*broken_case(fault))

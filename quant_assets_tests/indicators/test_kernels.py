@@ -1,0 +1,131 @@
+"""Each kernel against plain Python that knows nothing of the package."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from quant_assets.indicators.kernels import (
+    anchored_vwap,
+    garman_klass_variances,
+    parkinson_variances,
+    rolling_mean,
+    rolling_z_score,
+    squared_returns,
+)
+from quant_assets.indicators.segments import unbroken_runs
+
+NAN = float("nan")
+
+# A kernel compiles at its first call.
+unhurried = settings(deadline=None)
+
+prices = st.floats(0.01, 1e5)
+series = arrays(np.float64, st.integers(1, 40), elements=prices)
+with_gaps = arrays(np.float64, st.integers(1, 40), elements=prices | st.just(NAN))
+periods = st.integers(2, 12)
+
+
+def same(found: np.ndarray, expected: list[float]) -> bool:
+    """Whether values agree to 1e-9 and are NaN in the same places."""
+    return np.allclose(found, np.array(expected), rtol=1e-9, atol=1e-12, equal_nan=True)
+
+
+@unhurried
+@given(with_gaps, periods)
+def test_a_rolling_mean_is_the_mean_of_its_window(values, period):
+    """Warm-up and windows with a gap have no mean."""
+    expected = [
+        sum(values[max(0, at - period + 1) : at + 1]) / period if at >= period - 1 else NAN
+        for at in range(len(values))
+    ]
+    assert same(rolling_mean(values, period), expected)
+
+
+@unhurried
+@given(with_gaps, periods, st.integers(0, 20))
+def test_a_rolling_mean_has_the_same_bits_wherever_its_array_starts(values, period, dropped):
+    """A window is summed anew, so nothing before it leaves a trace."""
+    whole = rolling_mean(values, period)[dropped + period - 1 :]
+    assert rolling_mean(values[dropped:], period)[period - 1 :].tobytes() == whole.tobytes()
+
+
+def z_score(window: list[float]) -> float:
+    """Return the standard score of the last of some values."""
+    mean = math.fsum(window) / len(window)
+    deviation = math.sqrt(math.fsum((one - mean) ** 2 for one in window) / (len(window) - 1))
+    return (window[-1] - mean) / deviation if deviation > 0.0 else NAN
+
+
+@unhurried
+@given(arrays(np.float64, st.integers(1, 40), elements=st.integers(0, 1000)), periods)
+def test_a_z_score_is_the_standard_score_in_its_window(values, period):
+    """An even window has no score."""
+    expected = [
+        z_score(list(values[at - period + 1 : at + 1])) if at >= period - 1 else NAN
+        for at in range(len(values))
+    ]
+    assert same(rolling_z_score(values, period), expected)
+
+
+@unhurried
+@given(series)
+def test_squared_returns_are_those_of_neighbouring_closes(close):
+    """The first bar has no return."""
+    assert same(squared_returns(close), [NAN, *(math.log(b / a) ** 2 for a, b in pairwise(close))])
+
+
+def test_a_price_not_above_zero_has_no_logarithm():
+    """Oil at -37 makes neither an error nor a number."""
+    close = np.array([10.0, -37.0, 10.0, 0.0])
+    one = np.ones(4)
+    assert np.isnan(squared_returns(close)).all()
+    assert np.isnan(parkinson_variances(one, close)).tolist() == [False, True, False, True]
+    assert np.isnan(garman_klass_variances(one, one, close, one)).tolist() == [
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_range_variances_follow_their_published_formulas():
+    """A bar from 100 to 110 that opens at 101 and closes at 108."""
+    open_, high, low, close = (np.array([one]) for one in (101.0, 110.0, 100.0, 108.0))
+    parkinson = math.log(1.1) ** 2 / (4 * math.log(2))
+    garman_klass = math.log(1.1) ** 2 / 2 - (2 * math.log(2) - 1) * math.log(108 / 101) ** 2
+    assert parkinson_variances(high, low)[0] == pytest.approx(parkinson)
+    assert garman_klass_variances(open_, high, low, close)[0] == pytest.approx(garman_klass)
+
+
+@unhurried
+@given(st.lists(st.tuples(prices | st.just(NAN), st.integers(0, 50)), min_size=1, max_size=40))
+def test_an_anchored_vwap_is_value_over_volume_so_far(rows):
+    """Rows without a price are passed over, and before any volume there is no mean."""
+    expected, value, volume = [], 0.0, 0.0
+    for price, qty in rows:
+        if not math.isnan(price):
+            value, volume = value + price * qty, volume + qty
+        expected.append(NAN if math.isnan(price) or volume == 0 else value / volume)
+    price, qty = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
+    assert same(anchored_vwap(price, qty), expected)
+
+
+@unhurried
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=30))
+def test_runs_hold_every_usable_row_once_and_no_other(rows):
+    """A run ends before a missing row and before a row that begins something new."""
+    expected, run = [], []
+    for at, (is_missing, is_start) in enumerate(rows):
+        if (is_missing or is_start) and run:
+            expected.append((run[0], run[-1] + 1))
+            run = []
+        if not is_missing:
+            run.append(at)
+    expected += [(run[0], run[-1] + 1)] if run else []
+    missing, starts = (np.array([row[side] for row in rows], dtype=np.bool_) for side in (0, 1))
+    assert list(unbroken_runs(missing, starts)) == expected

@@ -1,0 +1,130 @@
+"""Strategies: checked with messages that name the key, and the same text for the same values."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from quant_assets.market.errors import StrategyError
+from quant_assets.signals.decisions import decide_sides
+from quant_assets.signals.strategy import DecisionSpec, Strategy, default_strategy
+
+CLASSES = ("future", "equity", "fx", "crypto", "metal")
+
+
+def raw(**changes: object) -> dict:
+    """Return the values of a strategy file, with changes."""
+    values = default_strategy("fx", "15m").to_mapping()
+    return values | changes
+
+
+@pytest.mark.parametrize("asset_class", CLASSES)
+@pytest.mark.parametrize("timeframe", ["1s", "1m", "15m", "1h", "1d"])
+def test_every_default_is_a_strategy_that_parses(asset_class, timeframe):
+    """What is offered as a start passes the checks, and comes back equal."""
+    made = default_strategy(asset_class, timeframe)
+    assert Strategy.parse(json.loads(made.canonical_json())) == made
+    assert made.label.tp > made.label.sl > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        pytest.param({"colour": "red"}, "colour", id="an_unknown_key"),
+        pytest.param({"name": "Up/../x"}, "name", id="a_name_that_is_a_path"),
+        pytest.param({"name": ""}, "name", id="no_name"),
+        pytest.param({"symbols": ["../x"]}, "symbols", id="a_symbol_that_is_a_path"),
+        pytest.param({"symbols": []}, "symbols", id="no_symbols"),
+        pytest.param({"timeframe": "15 min"}, "timeframe", id="a_timeframe"),
+        pytest.param({"features": ["a", "a"]}, "features", id="a_feature_twice"),
+        pytest.param({"label": {"sl": 0, "tp": 1, "horizon_bars": 3}}, "label.sl", id="no_stop"),
+        pytest.param({"label": {"sl": 0.1, "tp": 0.1}}, "label.horizon_bars", id="no_horizon"),
+        pytest.param({"model": {"kind": "magic"}}, "model.kind", id="an_unknown_model"),
+        pytest.param(
+            {"model": {"params": {"num_threads": 8}}}, "num_threads", id="a_machine_parameter"
+        ),
+        pytest.param(
+            {"model": {"params": {"num_leaves": 1.5}}}, "num_leaves", id="a_broken_leaf_count"
+        ),
+        pytest.param(
+            {"model": {"params": {"learning_rate": 7}}}, "learning_rate", id="a_wild_rate"
+        ),
+        pytest.param(
+            {"splits": {"n_folds": 2, "min_train_sessions": 3, "embargo_bars": 0}},
+            "splits.n_folds",
+            id="two_folds",
+        ),
+        pytest.param({"decision": {"threshold": 1.0}}, "decision.threshold", id="certainty"),
+        pytest.param({"capital": float("nan")}, "capital", id="capital_not_a_number"),
+        pytest.param({"qty": -1}, "qty", id="a_negative_size"),
+        pytest.param({"seed": "x"}, "seed", id="a_seed_in_words"),
+        pytest.param(
+            {"decision": {"threshold": 0.6, "side": "both"}}, "label.sl", id="shorts_unequal"
+        ),
+    ],
+)
+def test_a_wrong_key_is_named(changes, says):
+    """Each fault names its key, and the strategy it stands in."""
+    with pytest.raises(StrategyError, match=says) as caught:
+        Strategy.parse(raw(**changes))
+    assert "strategy" in str(caught.value)
+
+
+def test_all_faults_are_told_at_once():
+    """A user corrects a file once, not once a key."""
+    with pytest.raises(StrategyError, match=r"(?s)qty.*seed|seed.*qty"):
+        Strategy.parse(raw(qty=0, seed=-1))
+
+
+def test_the_hash_is_over_values_and_not_over_their_form():
+    """Order of keys and symbols, whole numbers for reals and the name decide nothing."""
+    first = Strategy.parse(raw(symbols=["EURUSD", "GBPUSD"], capital=1000))
+    turned = dict(reversed(raw(symbols=["GBPUSD", "EURUSD"], capital=1000.0).items()))
+    second = Strategy.parse(turned | {"name": "renamed"})
+    assert first.content_hash == second.content_hash
+    assert Strategy.parse(raw(timeframe="60m")).timeframe == "1h"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"qty": 2.0},
+        {"seed": 8},
+        {"symbols": ["EURUSD"]},
+        {"features": ["rsi"]},
+        {"timeframe": "1h"},
+    ],
+)
+def test_every_value_reaches_the_hash(changes):
+    """A strategy that trades otherwise is another trial."""
+    assert Strategy.parse(raw(**changes)).content_hash != Strategy.parse(raw()).content_hash
+
+
+def test_a_strategy_is_frozen():
+    """A value that was hashed does not change."""
+    with pytest.raises(ValueError, match="frozen"):
+        default_strategy("fx", "15m").qty = 3.0
+
+
+def predictions(proba: list[float], *, is_oos: bool = True) -> pl.DataFrame:
+    """Return probabilities as predictions."""
+    return pl.DataFrame({"proba": proba, "is_oos": [is_oos] * len(proba)})
+
+
+def test_the_threshold_belongs_to_the_long_side():
+    """At the threshold a long is wanted, just below it nothing is."""
+    rows = predictions([0.7, np.nextafter(0.7, 0), 0.1])
+    assert decide_sides(rows, DecisionSpec(threshold=0.7)).tolist() == [1, 0, 0]
+
+
+def test_both_sides_mirror_each_other():
+    """A short is wanted where one less the probability reaches the threshold."""
+    rows = predictions([0.75, 0.5, 0.25, 0.26])
+    assert decide_sides(rows, DecisionSpec(threshold=0.75, side="both")).tolist() == [1, 0, -1, 0]
+
+
+def test_a_row_in_sample_wants_nothing():
+    """However sure the model is, it was trained on the answer."""
+    rows = predictions([0.99, 0.01], is_oos=False)
+    assert decide_sides(rows, DecisionSpec(threshold=0.6, side="both")).tolist() == [0, 0]
