@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from quant_assets.market.columns import UTC_NS
-from quant_assets.market.errors import InputError
+from quant_assets.market.errors import InputError, TimeframeError
 from quant_assets.market.timeframes import NS_PER_DAY, Timeframe
 
-Array = np.ndarray
+Stamps = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,9 @@ class Buckets:
     first, end : int64 arrays of shape (n_bars,)
     """
 
-    start_ns: Array
-    first: Array
-    end: Array
+    start_ns: Stamps
+    first: Stamps
+    end: Stamps
 
     @property
     def starts(self) -> pl.Series:
@@ -33,8 +34,11 @@ class Buckets:
         return pl.Series("bar_start", self.start_ns).cast(UTC_NS)
 
 
-def bucket_rows(ts_ns: Array, sessions: pl.Series, timeframe: Timeframe) -> Buckets:
+def bucket_rows(ts_ns: Stamps, sessions: pl.Series, timeframe: Timeframe) -> Buckets:
     """Return the buckets of rows in time order; a bucket never spans two sessions.
+
+    Where a session starts inside a bucket, as a futures session does inside a 4h one, both
+    sessions have a bar of that start.
 
     Parameters
     ----------
@@ -47,7 +51,15 @@ def bucket_rows(ts_ns: Array, sessions: pl.Series, timeframe: Timeframe) -> Buck
     ------
     InputError
         If the rows are not in time order.
+    TimeframeError
+        If the timeframe is no divisor of a day, which midnight could not anchor.
     """
+    if NS_PER_DAY % timeframe.ns:
+        raise TimeframeError(
+            asked=f"bars of {timeframe}",
+            found="a length that does not divide a day, so that midnight cannot anchor it",
+            remedy="Choose one that does, for example 1m, 5m, 15m, 1h or 1d.",
+        )
     if ts_ns.shape[0] and (np.diff(ts_ns) < 0).any():
         raise InputError(
             asked=f"bars of {timeframe}",

@@ -13,14 +13,17 @@ from quant_assets.market.timeframes import Timeframe
 def bars_from_ticks(ticks: pl.DataFrame, *, timeframe: Timeframe) -> pl.DataFrame:
     """Build the bars of one session from its cleaned ticks.
 
-    Trades of quantity zero (spread legs, as some feeds give them) make no price and no trade.
-    A bucket without a trade has no row. `buy_volume` and `sell_volume` are null where no trade of
-    the session has a side. Quotes are those of the bar's last trade.
+    Trades of quantity zero (spread legs, as some feeds give them) make no price, are no trade and
+    make no bar: a bucket of nothing else has no row. `buy_volume` and `sell_volume` are null where
+    no trade of the session has a side, and leave out trades of an unknown side where some have
+    one. `vwap` lies within low and high. Quotes are those that came with the bar's last trade.
 
     Parameters
     ----------
     ticks
         Table `clean_ticks`, in order of (ts, seq).
+    timeframe
+        A divisor of a day; `1d` makes one bar a session, which starts at its date's midnight UTC.
 
     Returns
     -------
@@ -30,9 +33,7 @@ def bars_from_ticks(ticks: pl.DataFrame, *, timeframe: Timeframe) -> pl.DataFram
     traded = ticks.filter(pl.col("qty") > 0)
     if traded.is_empty():
         return BARS.empty()
-    buckets = bucket_rows(
-        traded["ts"].dt.epoch("ns").to_numpy(), traded["session"], timeframe
-    )
+    buckets = bucket_rows(traded["ts"].dt.epoch("ns").to_numpy(), traded["session"], timeframe)
     price = traded["price"].to_numpy() / PRICE_SCALE
     qty = np.ascontiguousarray(traded["qty"].to_numpy())
     high, low = extremes_by_group(price, price, buckets.first, buckets.end)
@@ -50,7 +51,9 @@ def bars_from_ticks(ticks: pl.DataFrame, *, timeframe: Timeframe) -> pl.DataFram
             "volume": volume,
             "trades": pl.Series(buckets.end - buckets.first).cast(pl.UInt32),
             **_side_volumes(traded, qty, buckets),
-            "vwap": sum_by_group(price * qty, buckets.first, buckets.end) / volume,
+            "vwap": np.clip(
+                sum_by_group(price * qty, buckets.first, buckets.end) / volume, low, high
+            ),
             "bid_close": traded["bid"].gather(last) / PRICE_SCALE,
             "ask_close": traded["ask"].gather(last) / PRICE_SCALE,
         }

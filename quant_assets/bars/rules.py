@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 import polars as pl
+import polars.selectors as cs
 
 from quant_assets.ticks.rules import judge
 
 _PRICES = ("open", "high", "low", "close")
 _VALUES = (*_PRICES, "volume")
+_NUMBERS = cs.by_name(*_VALUES) | cs.by_name("bid", "ask", require_all=False)
 
 LARGEST_VOLUME = 2.0**53
 """Above it Float64 no longer counts single units, and a total is no longer exact."""
@@ -15,8 +17,8 @@ LARGEST_VOLUME = 2.0**53
 BAR_RULES: Mapping[str, pl.Expr] = {
     "missing_stamp": pl.col("bar_start").is_null(),
     "missing_value": pl.any_horizontal(pl.col(*_VALUES).is_null()),
-    "not_a_number": pl.any_horizontal(pl.col(*_VALUES).is_nan()),
-    "infinite_value": pl.any_horizontal(pl.col(*_VALUES).is_infinite()),
+    "not_a_number": pl.any_horizontal(_NUMBERS.is_nan()),
+    "infinite_value": pl.any_horizontal(_NUMBERS.is_infinite()),
     "non_positive_price": pl.any_horizontal(pl.col(*_PRICES) <= 0),
     "negative_volume": pl.col("volume") < 0,
     "high_below_low": pl.col("high") < pl.col("low"),
@@ -34,7 +36,8 @@ def judge_bars(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     Parameters
     ----------
     frame
-        Columns bar_start, open, high, low, close and volume at least.
+        Columns bar_start, open, high, low, close and volume at least; bid and ask where there
+        are any.
 
     Returns
     -------

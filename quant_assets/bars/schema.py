@@ -34,6 +34,4 @@ class BarsSchema(dy.Schema):
         return inside & pl.col("close").is_between("low", "high")
 
 
-BARS = Table(
-    name="bars", schema=BarsSchema, levels=("timeframe", "symbol"), order=("bar_start",)
-)
+BARS = Table(name="bars", schema=BarsSchema, levels=("timeframe", "symbol"), order=("bar_start",))

@@ -1,4 +1,8 @@
-"""The possibility kernel: exact, one candle after another."""
+"""The possibility kernel: exact, one candle after another.
+
+The first-passage scans stand in this file and are not taken from `paths`: numba's cache follows
+the file of the cached function alone, and would go on with old code after a change over there.
+"""
 
 import numpy as np
 from numba import njit
@@ -8,7 +12,9 @@ NEVER = np.iinfo(np.int64).max
 
 
 @njit(cache=True, nogil=True)
-def _rising_hits(values: np.ndarray, levels: np.ndarray, start: int, end: int, hits: np.ndarray) -> None:
+def _rising_hits(
+    values: np.ndarray, levels: np.ndarray, start: int, end: int, hits: np.ndarray
+) -> None:
     """Write the first index in [start, end) at or above each level; levels ascend."""
     n_levels = levels.shape[0]
     reached = 0
@@ -23,7 +29,9 @@ def _rising_hits(values: np.ndarray, levels: np.ndarray, start: int, end: int, h
 
 
 @njit(cache=True, nogil=True)
-def _falling_hits(values: np.ndarray, levels: np.ndarray, start: int, end: int, hits: np.ndarray) -> None:
+def _falling_hits(
+    values: np.ndarray, levels: np.ndarray, start: int, end: int, hits: np.ndarray
+) -> None:
     """Write the first index in [start, end) at or below each level; levels descend."""
     n_levels = levels.shape[0]
     reached = 0
@@ -38,85 +46,78 @@ def _falling_hits(values: np.ndarray, levels: np.ndarray, start: int, end: int, 
 
 
 @njit(cache=True, nogil=True)
-def _hits_of(
-    high: np.ndarray,
-    low: np.ndarray,
-    price: float,
-    sl_ratios: np.ndarray,
-    tp_ratios: np.ndarray,
-    tp_spread: float,
-    sl_spread: float,
-    start: int,
-    end: int,
-    is_buy: bool,
-    sl_hits: np.ndarray,
-    tp_hits: np.ndarray,
-) -> None:
-    """Write when each stop and target of one direction is first reached."""
-    if is_buy:
-        _rising_hits(high, price * (1.0 + tp_ratios) + tp_spread, start, end, tp_hits)
-        _falling_hits(low, price * (1.0 - sl_ratios) + sl_spread, start, end, sl_hits)
-    else:
-        _falling_hits(low, price * (1.0 - tp_ratios) - tp_spread, start, end, tp_hits)
-        _rising_hits(high, price * (1.0 + sl_ratios) - sl_spread, start, end, sl_hits)
-
-
-@njit(cache=True, nogil=True)
-def find_winning_trades_numba(
+def find_winning_trades_numba(  # noqa: PLR0917 -- numba takes arrays by position
     high: np.ndarray,
     low: np.ndarray,
     close: np.ndarray,
+    first_entry: int,
     n_entries: int,
     sl_ratios: np.ndarray,
     tp_ratios: np.ndarray,
     max_lookforward: int,
     tp_spread: float,
     sl_spread: float,
-    tie_wins: bool,
+    tie_wins: bool,  # noqa: FBT001 -- numba takes values by position
     out: np.ndarray,
 ) -> int:
-    """Write the winning trades of the first candles, and return how many there are.
+    """Write the winning trades of some candles, and return how many there are.
 
     A trade enters at candle i's close; levels are looked for from candle i+1 to
     i+max_lookforward, both included. It wins where its target is reached before its stop; in the
-    same candle it wins only with `tie_wins`. NaN extremes reach nothing, a NaN close enters
-    nothing.
+    same candle it wins only with `tie_wins`. NaN extremes reach nothing; a close that is NaN,
+    infinite or not above zero enters nothing.
 
     Parameters
     ----------
     high, low, close : float64 arrays of shape (n,)
-    sl_ratios, tp_ratios : float64 arrays, ascending
+    first_entry, n_entries
+        Candles [first_entry, n_entries) are entered; both at most n.
+    sl_ratios, tp_ratios : float64 arrays, positive and ascending
     tp_spread, sl_spread
-        Price added to what a target, or a stop, must reach; comparisons in float64.
+        Price by which a target is farther, and a stop nearer; comparisons in float64.
     out : int64 array of shape (capacity, 5)
         Rows of entry, direction (0 buy, 1 sell), target's index, stop's index, exit candle: by
         entry, buy before sell, targets and stops ascending. Rows past the capacity are counted
         and not written: call it with capacity 0 to count.
+
+    Notes
+    -----
+    A nearer level is never reached later than a farther one. So one forward scan a level set finds
+    all first passages, and the stops that lose to a target are a tail of the ascending stops.
     """
     n_sl, n_tp = sl_ratios.shape[0], tp_ratios.shape[0]
     sl_hits = np.empty(n_sl, dtype=np.int64)
     tp_hits = np.empty(n_tp, dtype=np.int64)
     found = 0
-    for entry in range(n_entries):
+    for entry in range(first_entry, n_entries):
         price = close[entry]
-        if np.isnan(price):
+        if not 0.0 < price < np.inf:
             continue
-        end = min(entry + max_lookforward + 1, close.shape[0])
+        start = entry + 1
+        end = min(start + max_lookforward, close.shape[0])
         for direction in range(2):
-            _hits_of(
-                high, low, price, sl_ratios, tp_ratios, tp_spread, sl_spread,
-                entry + 1, end, direction == 0, sl_hits, tp_hits,
-            )
+            if direction == 0:
+                _rising_hits(high, price * (1.0 + tp_ratios) + tp_spread, start, end, tp_hits)
+                _falling_hits(low, price * (1.0 - sl_ratios) + sl_spread, start, end, sl_hits)
+            else:
+                _falling_hits(low, price * (1.0 - tp_ratios) - tp_spread, start, end, tp_hits)
+                _rising_hits(high, price * (1.0 + sl_ratios) - sl_spread, start, end, sl_hits)
+            nearest = 0
             for tp in range(n_tp):
-                if tp_hits[tp] == NEVER:
+                hit = tp_hits[tp]
+                if hit == NEVER:
                     break
-                for sl in range(n_sl):
-                    if tp_hits[tp] < sl_hits[sl] or (tie_wins and tp_hits[tp] == sl_hits[sl]):
-                        if found < out.shape[0]:
-                            out[found, 0] = entry
-                            out[found, 1] = direction
-                            out[found, 2] = tp
-                            out[found, 3] = sl
-                            out[found, 4] = tp_hits[tp]
-                        found += 1
+                while nearest < n_sl and (
+                    sl_hits[nearest] < hit or (sl_hits[nearest] == hit and not tie_wins)
+                ):
+                    nearest += 1
+                for sl in range(nearest, n_sl):
+                    row = found + sl - nearest
+                    if row < out.shape[0]:
+                        out[row, 0] = entry
+                        out[row, 1] = direction
+                        out[row, 2] = tp
+                        out[row, 3] = sl
+                        out[row, 4] = hit
+                found += n_sl - nearest
     return found

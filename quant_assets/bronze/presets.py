@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from itertools import pairwise
+from typing import Literal, TypedDict
 
 import numpy as np
 
@@ -19,7 +20,7 @@ Tail = Literal["keep", "drop"]
 _MINUTE_SL = (0.0005, 0.01, 20)
 _MINUTE_TP = (0.0005, 0.02, 40)
 _MAX_LOOKFORWARD = 200
-_DIGITS = 10
+_MAX_LEVELS = 10_000
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Grid:
 
     def __post_init__(self) -> None:
         for name, levels in (("stops", self.sl_ratios), ("targets", self.tp_ratios)):
-            ascending = all(a <= b for a, b in zip(levels, levels[1:], strict=False))
-            if not levels or levels[0] <= 0 or not ascending:
+            ascending = all(a <= b for a, b in pairwise((0.0, *levels)))
+            if not levels or levels[0] == 0 or not ascending or math.isinf(levels[-1]):
                 raise InputError(
                     asked=f"a grid of {len(levels)} {name}",
                     found="levels that are not positive and ascending",
@@ -76,18 +77,36 @@ class Grid:
     @property
     def hash8(self) -> str:
         """Name of the grid in paths: eight hex digits over all its values."""
-        values = (self.sl_ratios, self.tp_ratios, self.max_lookforward)
-        return digest_of([*map(_plain, values), self.tie, self.spread_on, self.tail])[:8]
+        levels = [list(self.sl_ratios), list(self.tp_ratios)]
+        return digest_of([*levels, self.max_lookforward, self.tie, self.spread_on, self.tail])[:8]
 
 
-def _plain(value: tuple[float, ...] | int) -> list[float] | int:
-    """Return a tuple as a list, which JSON knows."""
-    return list(value) if isinstance(value, tuple) else value
+def parse_levels(text: str) -> tuple[float, ...]:
+    """Read `A:B:N` as N evenly spaced levels from A to B, both included.
+
+    Raises
+    ------
+    InputError
+        If it is not of that form, or not 0 < A <= B with N from 1 to 10,000; one level needs A = B.
+    """
+    try:
+        first, last, count = text.split(":")
+        low, high, n = float(first), float(last), int(count)
+    except ValueError:
+        low, high, n = math.nan, math.nan, 0
+    is_range = 0 < low <= high < math.inf and 1 <= n <= _MAX_LEVELS
+    if not is_range or (n == 1 and low < high):
+        raise InputError(
+            asked=f"levels {text[:40]!r}",
+            found="not A:B:N with 0 < A <= B and a count of levels",
+            remedy="Write, for example, 0.0005:0.01:20.",
+        )
+    return _levels(low, high, n, scale=1.0)
 
 
 def _levels(first: float, last: float, count: int, scale: float) -> tuple[float, ...]:
-    """Return evenly spaced levels, scaled and rounded to ten digits."""
-    return tuple(round(float(x) * scale, _DIGITS) for x in np.linspace(first, last, count))
+    """Return evenly spaced levels, scaled; with scale 1 they are numpy's to the bit."""
+    return tuple((np.linspace(first, last, count) * scale).tolist())
 
 
 def preset(timeframe: Timeframe) -> Grid:
@@ -100,28 +119,70 @@ def preset(timeframe: Timeframe) -> Grid:
     )
 
 
-TIMEFRAME_PRESETS: Mapping[str, Mapping[str, tuple[float, ...] | int]] = {
-    name: {
-        "SL_RATIOS": preset(Timeframe.parse(name)).sl_ratios,
-        "TP_RATIOS": preset(Timeframe.parse(name)).tp_ratios,
-        "MAX_LOOKFORWARD": preset(Timeframe.parse(name)).max_lookforward,
+class TimeframePreset(TypedDict):
+    """A timeframe's parameters under their published names."""
+
+    SL_RATIOS: tuple[float, ...]
+    TP_RATIOS: tuple[float, ...]
+    MAX_LOOKFORWARD: int
+
+
+def _published(name: str) -> TimeframePreset:
+    """Return the preset of a timeframe under the published names."""
+    grid = preset(Timeframe.parse(name))
+    return {
+        "SL_RATIOS": grid.sl_ratios,
+        "TP_RATIOS": grid.tp_ratios,
+        "MAX_LOOKFORWARD": grid.max_lookforward,
     }
-    for name in ("1m", "5m", "15m", "30m", "1h", "4h", "1d")
+
+
+TIMEFRAME_PRESETS: Mapping[str, TimeframePreset] = {
+    name: _published(name) for name in ("1m", "5m", "15m", "30m", "1h", "4h", "1d")
 }
-"""The grid of each timeframe that files come in."""
+"""The grid of each timeframe that files come in; `preset` gives it for any other."""
 
 SPREAD_PIPS: Mapping[str, float] = {
+    "AUDUSD": 1.2,
+    "EURGBP": 1.2,
+    "EURJPY": 1.5,
     "EURUSD": 1.0,
+    "GBPJPY": 2.5,
     "GBPUSD": 1.5,
+    "NZDUSD": 1.8,
+    "USDCAD": 1.5,
+    "USDCHF": 1.5,
     "USDJPY": 1.0,
     "XAUUSD": 3.0,
 }
-"""Usual retail spreads in pips; others take the instrument's default spread."""
+"""Assumed retail spreads in pips; others take the instrument's default spread."""
 
 
-def spread_price(instrument: Instrument) -> float:
-    """Return the spread of an instrument in price; 0 where nothing is known of it."""
-    pips = SPREAD_PIPS.get(instrument.symbol)
-    if pips is not None and instrument.pip_size is not None:
-        return round(pips * instrument.pip_size, _DIGITS)
-    return instrument.spread or 0.0
+def spread_price(instrument: Instrument, *, pips: float | None = None) -> float:
+    """Return the spread of an instrument in price.
+
+    Parameters
+    ----------
+    pips
+        Spread in pips, or in ticks where the instrument has no pip. None: that of `SPREAD_PIPS`,
+        else the instrument's usual spread, else 0.
+
+    Raises
+    ------
+    InputError
+        If pips are given that are negative or no number, or of an instrument that has neither
+        pip nor tick size.
+    """
+    unit = instrument.pip_size or instrument.tick_size
+    if pips is None:
+        pips = SPREAD_PIPS.get(instrument.symbol) if instrument.pip_size else None
+        if pips is None or unit is None:
+            return instrument.spread or 0.0
+    if not 0 <= pips < math.inf or (unit is None and pips > 0):
+        raise InputError(
+            asked=f"a spread of {pips} pips of {instrument.symbol}",
+            found="no size of a pip or tick" if unit is None else "a number that is no spread",
+            remedy="Name its tick_size or pip_size in the instruments file, or give 0 or more.",
+        )
+    # Rounded to the unit of prices at rest: 1.5 pips of 0.0001 are 0.00015.
+    return round(pips * (unit or 0.0), 9)

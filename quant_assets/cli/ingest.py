@@ -131,8 +131,8 @@ def _reason_line(reason: "Reason") -> str:
     from quant_assets.workflows.landing.advice import advice_on
 
     remedy = reason.remedy or advice_on(reason.rule)
-    where = f" at {printable(reason.where)}" if reason.where else ""
-    return f"  {reason.rule} x {reason.count:,}{where}. {remedy}"
+    where = f": {printable(reason.where)}" if reason.where else ""
+    return f"  {reason.rule} ({reason.count:,}){where}. {remedy}"
 
 
 def _closing_line(reports: "list[FileReport]") -> str:

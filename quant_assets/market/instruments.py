@@ -183,8 +183,7 @@ class InstrumentBook:
             currencies=frozenset(code for c in contents for code in c.currencies),
             metals=frozenset(code for c in contents for code in c.metals),
             crypto_bases=frozenset(code for c in contents for code in c.crypto_bases),
-            # The longest first: BTCUSDT is quoted in USDT, not in T.
-            crypto_quotes=tuple(sorted(quotes, key=lambda quote: (-len(quote), quote))),
+            crypto_quotes=tuple(sorted(quotes)),
             classes=classes,
             entries=entries,
         )

@@ -247,8 +247,6 @@ class SessionCalendar:
             found = "no row"
         elif (torn := np.flatnonzero(self.next_start_ns[:-1] != self.start_ns[1:])).size:
             found = f"{self.sessions[torn[0]]} does not end where the next session starts"
-        elif (np.diff(self.start_ns) <= 0).any():
-            found = "two sessions start at the same instant"
         else:
             return
         raise SessionError(

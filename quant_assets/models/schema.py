@@ -7,7 +7,7 @@ import dataframely as dy
 
 from quant_assets.market.columns import day, flag, instant, real, word
 from quant_assets.market.errors import TrainingError
-from quant_assets.market.tables import Table
+from quant_assets.market.tables import Grain, Table
 
 TARGET_COLUMNS = ("label", "label_end", "label_return", "weight", "final")
 """What a training set adds to the features."""
@@ -92,3 +92,24 @@ def training_set_table(feature_names: Sequence[str]) -> Table:
             remedy="Name each feature once, and none as a column of the table.",
         )
     return _training_set(names)
+
+
+class ModelsSchema(dy.Schema):
+    """The model of a strategy, whole and as text; loading it runs no code."""
+
+    model_version = word("SHA-256 over the model's content", key=True)
+    strategy = word("strategy that it was trained for")
+    n_rows = dy.UInt32(nullable=False, metadata={"unit": "rows", "meaning": "training rows"})
+    n_folds = dy.UInt16(nullable=False, metadata={"unit": "folds", "meaning": "test folds"})
+    train_start = instant("start of the first training bar")
+    train_end = instant("end of the last label that was learned")
+    text = word("the model as one JSON text")
+
+
+MODELS = Table(
+    name="models",
+    schema=ModelsSchema,
+    levels=("strategy",),
+    order=("model_version",),
+    grain=Grain.WHOLE,
+)

@@ -98,6 +98,11 @@ class TrainedModel:
         return self.content.oos_start_ns
 
     @property
+    def train_start_ns(self) -> int:
+        """Start of the first training bar."""
+        return self.content.train_start_ns
+
+    @property
     def train_end_ns(self) -> int:
         """Latest label end of the final booster's rows."""
         return self.content.train_end_ns

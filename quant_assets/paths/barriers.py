@@ -23,7 +23,8 @@ def label_barriers(
     """Return label, deciding bar and return of a long from each of the first bars' closes.
 
     A bar that touches both barriers counts as a stop: bars hide the order of prices. NaN extremes
-    touch nothing.
+    touch nothing, and from a NaN close no barrier is met. A gap beyond a barrier still counts as
+    the barrier's own return.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def label_barriers(
     horizon_bars
         Bars looked at after the entry's own.
     last_bar : int64 array of shape (n_entries,)
-        Last bar that each entry may look at, included.
+        Last bar that each entry may look at, included: the session's last, for example.
 
     Returns
     -------
@@ -45,20 +46,22 @@ def label_barriers(
     end_idx : int64 array of shape (n_entries,)
         Bar that decided.
     value : float64 array of shape (n_entries,)
-        Return to the barrier, for label 0 to the close of the deciding bar.
+        Return to the barrier, for label 0 to the close of the deciding bar; NaN where that close
+        or the entry's is NaN.
 
     Raises
     ------
     InputError
         If a ratio or the horizon is not positive, or an array has another length.
     """
-    if min(stop_ratio, target_ratio) <= 0 or horizon_bars < 1:
+    if not (stop_ratio > 0 and target_ratio > 0 and horizon_bars >= 1):
         raise InputError(
             asked=f"barriers at -{stop_ratio} and +{target_ratio} over {horizon_bars} bars",
             found="a distance or a horizon that is not positive",
             remedy="Give positive ratios and at least one bar.",
         )
-    if not high.shape == low.shape == close.shape or last_bar.shape != (n_entries,):
+    is_even = high.shape == low.shape == close.shape and n_entries <= close.shape[0]
+    if not is_even or last_bar.shape != (n_entries,):
         raise InputError(
             asked=f"barriers of {n_entries} entries among {close.shape[0]} bars",
             found=f"arrays of {high.shape}, {low.shape}, {close.shape} and {last_bar.shape}",
@@ -69,7 +72,16 @@ def label_barriers(
     value = np.zeros(n_entries, dtype=np.float64)
     capped = np.minimum(last_bar, close.shape[0] - 1)
     barrier_of_long(
-        high, low, close, n_entries, stop_ratio, target_ratio, horizon_bars, capped,
-        label, end_idx, value,
+        high,
+        low,
+        close,
+        n_entries,
+        stop_ratio,
+        target_ratio,
+        horizon_bars,
+        capped,
+        label,
+        end_idx,
+        value,
     )
     return label, end_idx, value

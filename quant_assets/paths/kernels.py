@@ -1,6 +1,6 @@
 """First passage on arrays: the first bar at which a price reaches a level.
 
-Indices are half open; NaN never reaches anything.
+Ranges are half open and cut to the array. NaN reaches nothing, and nothing reaches NaN.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ NOT_REACHED = -1
 @njit(cache=True, nogil=True)
 def first_at_or_above(values: np.ndarray, level: float, start: int, end: int) -> int:
     """Return the first index in [start, end) whose value is at or above the level, or -1."""
-    for idx in range(start, end):
+    for idx in range(max(start, 0), min(end, values.shape[0])):
         if values[idx] >= level:
             return idx
     return NOT_REACHED
@@ -21,14 +21,14 @@ def first_at_or_above(values: np.ndarray, level: float, start: int, end: int) ->
 @njit(cache=True, nogil=True)
 def first_at_or_below(values: np.ndarray, level: float, start: int, end: int) -> int:
     """Return the first index in [start, end) whose value is at or below the level, or -1."""
-    for idx in range(start, end):
+    for idx in range(max(start, 0), min(end, values.shape[0])):
         if values[idx] <= level:
             return idx
     return NOT_REACHED
 
 
-@njit(cache=True, nogil=True)
-def barrier_of_long(
+@njit(cache=True, nogil=True, error_model="numpy")
+def barrier_of_long(  # noqa: PLR0917 -- numba takes arrays by position
     high: np.ndarray,
     low: np.ndarray,
     close: np.ndarray,
@@ -47,17 +47,17 @@ def barrier_of_long(
     ----------
     high, low, close : float64 arrays of shape (n,)
     last_bar : int64 array of shape (n_entries,)
-        Last bar that an entry may look at, included.
+        Last bar that an entry may look at, included; below n.
     label : int8 array of shape (n_entries,)
         1 target first, -1 stop first (also where one bar touches both), 0 time.
     end_idx : int64 array of shape (n_entries,)
         Bar that decided; the entry's own where there is nothing to look at.
     value : float64 array of shape (n_entries,)
-        Return to the barrier, or to the last bar's close.
+        Return to the barrier, or to the last bar's close. NaN where one of the two closes is.
     """
     for entry in range(n_entries):
         price = close[entry]
-        limit = min(entry + horizon_bars, last_bar[entry])
+        limit = max(entry, min(entry + horizon_bars, last_bar[entry]))
         stop = first_at_or_below(low, price * (1.0 - stop_ratio), entry + 1, limit + 1)
         bound = stop if stop != NOT_REACHED else limit + 1
         target = first_at_or_above(high, price * (1.0 + target_ratio), entry + 1, bound)
@@ -66,5 +66,5 @@ def barrier_of_long(
         elif stop != NOT_REACHED:
             label[entry], end_idx[entry], value[entry] = -1, stop, -stop_ratio
         else:
-            label[entry], end_idx[entry] = 0, max(limit, entry)
-            value[entry] = close[max(limit, entry)] / price - 1.0
+            label[entry], end_idx[entry] = 0, limit
+            value[entry] = close[limit] / price - 1.0

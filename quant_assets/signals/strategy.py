@@ -182,7 +182,7 @@ def default_strategy(asset_class: str, timeframe: str) -> Strategy:
         name=f"{asset_class}_{bar.name}_barriers",
         timeframe=bar.name,
         label=LabelSpec(sl=float(f"{target / 2:.2g}"), tp=target, horizon_bars=horizon),
-        splits=SplitSpec(n_folds=3, min_train_sessions=250 if bar.is_daily else 4, embargo_bars=1),
+        splits=SplitSpec(n_folds=3, min_train_sessions=250 if bar.is_daily else 1, embargo_bars=1),
         decision=DecisionSpec(threshold=0.4, side="long"),
         capital=100_000.0,
         qty=_QTY.get(asset_class, 1.0),

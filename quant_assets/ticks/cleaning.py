@@ -43,10 +43,11 @@ def clean_ticks(ticks: pl.DataFrame, *, contract: str | None, instrument: Instru
 
     Prices of zero or below are set aside, and prices off the tick grid where the tick size is
     known; of equities they are market, since US venues match at the middle of the spread. Equal
-    rows are market and stay, as do trades of quantity zero and those outside the calendar's hours. The aggressor side is the feed's where it tells one; else the quote's (at or
-    above the ask bought, at or below the bid sold, where bid < ask); else the tick rule's (above
-    the last different price bought, below it sold); else unknown. The tick rule starts anew in
-    each session.
+    rows are market and stay, as do trades of quantity zero and those outside the calendar's hours.
+
+    The aggressor side is the feed's where it tells one; else the quote's (at or above the ask
+    bought, at or below the bid sold, where bid < ask); else the tick rule's (above the last
+    different price bought, below it sold); else unknown. The tick rule starts anew in each session.
 
     Parameters
     ----------

@@ -33,39 +33,65 @@ SPARSE_SHARE = 0.01
 """A market with few trades leaves gaps; its step is the smallest that this share of rows keeps."""
 
 _MAX_STEPS = 1000
+_SORTED_AT_ONCE = 1_000_000
 
 
 @dataclass
 class StepCounter:
     """How often each difference between neighbouring stamps was seen, in bounded memory.
 
-    Stamps are sorted block by block, so rows out of order do not disturb it.
+    Stamps are sorted a million at a time, so rows out of order do not disturb it.
     """
 
-    counts: Counter[int] = field(default_factory=Counter)
-    last_ns: int | None = None
+    _counts: Counter[int] = field(default_factory=Counter)
+    _held: list[np.ndarray] = field(default_factory=list)
+    _n_held: int = 0
+    _last_ns: int | None = None
 
     def add(self, ns: np.ndarray) -> None:
-        """Count the steps of one block's stamps, int64 of shape (n_stamps,) in any order."""
-        distinct = np.unique(ns)
-        if not len(distinct):
-            return
-        steps, counts = np.unique(np.diff(distinct), return_counts=True)
-        self.counts.update(dict(zip(steps.tolist(), counts.tolist(), strict=True)))
-        if self.last_ns is not None and (step := int(distinct[0]) - self.last_ns) > 0:
-            self.counts[step] += 1
-        self.last_ns = int(distinct[-1])
-        if len(self.counts) > 2 * _MAX_STEPS:
-            self.counts = Counter(dict(self.counts.most_common(_MAX_STEPS)))
+        """Take some stamps, int64 of shape (n_stamps,) in any order."""
+        if len(ns):
+            self._held.append(ns)
+            self._n_held += len(ns)
+        if self._n_held >= _SORTED_AT_ONCE:
+            self._count_held()
+
+    @property
+    def counts(self) -> Counter[int]:
+        """Occurrences of each step; the rarest are forgotten where there are thousands."""
+        self._count_held()
+        return self._counts
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no stamp was added."""
+        return self._last_ns is None and not self._n_held
 
     def modal_ns(self) -> int | None:
         """Return the most frequent step, the smaller of equals; None below two stamps."""
-        return min(self.counts, key=lambda step: (-self.counts[step], step), default=None)
+        counts = self.counts
+        return min(counts, key=lambda step: (-counts[step], step), default=None)
 
     def keeps(self, step_ns: int) -> bool:
         """Whether a sparse market with this step could have left these stamps."""
-        is_grid = all(step % step_ns == 0 for step in self.counts)
-        return is_grid and self.counts[step_ns] >= SPARSE_SHARE * self.counts.total()
+        counts = self.counts
+        is_grid = all(step % step_ns == 0 for step in counts)
+        return is_grid and counts[step_ns] >= SPARSE_SHARE * counts.total()
+
+    def _count_held(self) -> None:
+        if not self._n_held:
+            return
+        ordered = np.sort(np.concatenate(self._held))
+        self._held, self._n_held = [], 0
+        steps, counts = np.unique(np.diff(ordered), return_counts=True)
+        steps, counts = steps[steps > 0], counts[steps > 0]
+        found = sorted(zip(counts.tolist(), steps.tolist(), strict=True), reverse=True)
+        self._counts.update({step: count for count, step in found[:_MAX_STEPS]})
+        if self._last_ns is not None and (step := int(ordered[0]) - self._last_ns) > 0:
+            self._counts[step] += 1
+        self._last_ns = int(ordered[-1])
+        if len(self._counts) > 2 * _MAX_STEPS:
+            self._counts = Counter(dict(self._counts.most_common(_MAX_STEPS)))
 
 
 @dataclass(frozen=True)
@@ -121,7 +147,7 @@ def survey_stamps(
         for day_first in (True, False) if is_open else (True,):
             stamps = parse_stamps(texts, day_first=day_first)
             steps[day_first].add(stamps.ns[stamps.is_valid])
-    if steps[True].last_ns is None and steps[False].last_ns is None:
+    if all(counter.is_empty for counter in steps.values()):
         raise refuse(
             file_name,
             rule="no_readable_row",

@@ -193,8 +193,8 @@ def damaged(record: int, found: str) -> FileRejectedError:
 
 
 def _stamp(name: str, values: npt.NDArray[np.int64]) -> pl.Series:
-    """Return stamps; an undefined one is null."""
-    stamps = pl.Series(name, np.ascontiguousarray(values))
+    """Return stamps; an undefined one is null. The copy outlives the block's memory."""
+    stamps = pl.Series(name, values.copy())
     if len(values) and int(values.min()) < 0:
         stamps = stamps.to_frame().select(pl.when(stamps >= 0).then(stamps).alias(name))[name]
     return stamps.cast(UTC_NS)
@@ -213,7 +213,7 @@ def _fixed(name: str, values: npt.NDArray[np.int64] | None, count: int = 0) -> p
     """Return prices as counts of 1e-9; an undefined one is null."""
     if values is None:
         return _nulls(name, pl.Int64(), count)
-    return _without(pl.Series(name, np.ascontiguousarray(values)), values)
+    return _without(pl.Series(name, values.copy()), values)
 
 
 def _without(prices: pl.Series, values: npt.NDArray[np.int64]) -> pl.Series:

@@ -68,7 +68,7 @@ class TradesParquetReader:
         """Give rows, rows set aside, then remarks."""
         check_zone(self._zone, file_name=self._source.name)
         try:
-            with pq.ParquetFile(self._source.path) as file:
+            with pq.ParquetFile(self._source.path, page_checksum_verification=True) as file:
                 yield from self._read(file)
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(" ".join(str(error).split())[:200]) from error
@@ -98,10 +98,12 @@ class TradesParquetReader:
     ) -> Iterator[RawBatch | SetAside | Remark]:
         order, n_read, n_given = OrderWatch(), 0, 0
         for batch in self._batches(file, places):
-            judged = self._judge(batch.with_row_index("place", offset=n_read + 1), survey)
+            rows = batch.with_row_index("place", offset=n_read + 1)
             n_read += batch.height
-            yield from self._set_aside(judged.filter(pl.col(_RULE).is_not_null()))
-            good = judged.filter(pl.col(_RULE).is_null())
+            typed = self._typed(rows, survey)
+            is_bad = typed[_RULE].is_not_null()
+            yield from self._set_aside(rows.filter(is_bad), typed[_RULE].filter(is_bad))
+            good = typed.filter(~is_bad)
             if good.is_empty():
                 continue
             order.see(good["place"], good["ts"])
@@ -158,7 +160,7 @@ class TradesParquetReader:
             _with_places(texts), file_name=self._source.name, unit=PLACE_PREFIX.strip()
         )
 
-    def _judge(self, rows: pl.DataFrame, survey: Survey | None) -> pl.DataFrame:
+    def _typed(self, rows: pl.DataFrame, survey: Survey | None) -> pl.DataFrame:
         """Add `ts` and `rule`, the first rule that a row breaks, and type the columns."""
         told = [r for r in ("side", "buyer_is_maker", "kind") if r in rows.columns]
         texts = rows.with_columns(pl.col("place").cast(pl.UInt64), pl.col(*told).cast(pl.String))
@@ -171,9 +173,9 @@ class TradesParquetReader:
             pl.col("price", "qty").cast(pl.Float64, strict=False),
         )
 
-    def _set_aside(self, bad: pl.DataFrame) -> Iterator[SetAside]:
-        for row in bad.drop("ts").iter_rows(named=True):
-            rule, place = row.pop(_RULE), row.pop("place")
+    def _set_aside(self, bad: pl.DataFrame, rules: pl.Series) -> Iterator[SetAside]:
+        for rule, row in zip(rules, bad.iter_rows(named=True), strict=True):
+            place = row.pop("place")
             yield SetAside(
                 rule=rule,
                 place=f"{PLACE_PREFIX}{place}",

@@ -59,11 +59,20 @@ def _rows(trades: pl.DataFrame) -> list[tuple[object, ...]]:
     """Return trades in the vendor's columns."""
     vendor = trades.select(
         pl.col("ts").dt.convert_time_zone(VENDOR_ZONE).dt.strftime(_STAMP),
-        pl.col("price") / PRICE_SCALE,
+        _decimal(trades["price"]),
         pl.col("qty").cast(pl.Int64),
-        bid=pl.col("bid") / PRICE_SCALE,
-        ask=pl.col("ask") / PRICE_SCALE,
-        bid_size=pl.col("bid_qty").cast(pl.Int64),
-        ask_size=pl.col("ask_qty").cast(pl.Int64),
+        _decimal(trades["bid"]),
+        _decimal(trades["ask"]),
+        pl.col("bid_qty").cast(pl.Int64),
+        pl.col("ask_qty").cast(pl.Int64),
     )
     return vendor.rows()
+
+
+def _decimal(prices: pl.Series) -> pl.Series:
+    """Return prices in quote currency, each the number nearest to its decimal; nulls stay.
+
+    Numpy divides. Polars multiplies by the inverse of the divisor, which is often one bit off.
+    """
+    units = prices.cast(pl.Float64).to_numpy()
+    return pl.Series(prices.name, units / PRICE_SCALE).fill_nan(None)

@@ -70,9 +70,12 @@ def merge_events(landed: pl.DataFrame, events: pl.DataFrame) -> Merged:
         Rows of one partition in the table's columns, in order of `seq`; `events` is not empty.
     """
     old, new = landed.sort(SEQ).drop(SEQ), events.drop(SEQ).select(landed.drop(SEQ).columns)
-    first, last = new["ts"].min(), new["ts"].max()
-    before, after = old.filter(pl.col("ts") < first), old.filter(pl.col("ts") > last)
-    inside = old.filter(pl.col("ts").is_between(first, last))
+
+    # Whole numbers: a Python datetime would cut the nanoseconds off.
+    ts, span = pl.col("ts").to_physical(), new["ts"].to_physical()
+    first, last = span.min(), span.max()
+    before, after = old.filter(ts < first), old.filter(ts > last)
+    inside = old.filter(ts.is_between(first, last))
     kept, restated = _compare(inside, new)
     return Merged(
         frame=number(pl.concat([before, new, after])).select(landed.columns),

@@ -75,7 +75,7 @@ class Spill:
 
     def read(self, partition: Partition) -> pl.DataFrame:
         """Return the rows of a partition, in the order they came."""
-        stored = [pl.read_ipc(path, memory_map=False) for path in self._on_disk[partition]]
+        stored = [pl.read_ipc(path) for path in self._on_disk[partition]]
         frames = [*stored, *self._in_memory[partition]]
         return frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal", rechunk=True)
 

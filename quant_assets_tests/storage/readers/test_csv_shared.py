@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -111,7 +112,7 @@ def test_order_and_name_are_remarked(shared_data: Path) -> None:
     """Case 08 says how many rows lie before their forerunner, case 23 that the name lies."""
     shuffled = _read(_case(shared_data, "08_csv_out_of_order"))
     ns = shuffled.frame["bar_start"].dt.epoch("ns").to_list()
-    n_back = sum(later < earlier for earlier, later in zip(ns, ns[1:], strict=False))
+    n_back = sum(later < earlier for earlier, later in pairwise(ns))
     assert shuffled.remarked == {"out_of_order": n_back}
     lying = _read(_case(shared_data, "23_name_lies"))
     assert lying.remarked == {"timeframe_differs": 1}

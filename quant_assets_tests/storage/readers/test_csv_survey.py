@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from quant_assets.market.errors import FileRejectedError
 from quant_assets.market.timeframes import NS_PER_MINUTE, Timeframe
+from quant_assets.storage.readers import csv_survey
 from quant_assets.storage.readers.csv_survey import StepCounter, Survey, step_of, survey_stamps
 
 NAME = "EURUSD15.csv"
@@ -43,8 +44,9 @@ def test_disorder_inside_a_block_leaves_the_step(minutes: list[int], n_cut: int)
     assert ordered.counts.total() == 39
 
 
-def test_many_different_steps_are_held_in_bounded_memory() -> None:
+def test_many_different_steps_are_held_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """The frequent step outlives thousands of rare ones."""
+    monkeypatch.setattr(csv_survey, "_SORTED_AT_ONCE", 500)
     counter = StepCounter()
     rng = np.random.default_rng(7)
     for block in range(40):

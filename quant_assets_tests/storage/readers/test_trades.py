@@ -249,7 +249,7 @@ TRADES: dict[str, Any] = {"ts": MS, "price": [5.0, 5.0], "qty": [1.0, 1.0], "sid
         (TRADES | {"side": [None, "x"], "price": ["x", "5"]}, "no_readable_row"),
         (TRADES | {"price": [[5.0], [5.0]]}, "unsupported_parquet"),
         (
-            {"time": MS, **dict.fromkeys(("open", "high", "low", "close"), [1, 1])},
+            {"time": MS, "open": MS, "high": MS, "low": MS, "close": MS},
             "unsupported_parquet",
         ),
         (TRADES | {"ts": [1723161256, 1723161256322]}, "mixed_dates"),
@@ -265,7 +265,7 @@ def test_parquet_that_holds_no_trades_is_refused(
 
 
 def test_damaged_parquet_is_refused_wherever_it_is_cut(tmp_path: Path) -> None:
-    """A cut footer, a cut column or a changed page never passes for the whole file."""
+    """A cut footer or a cut column never passes for the whole file."""
     n_rows = 3000
     table = {"ts": [MS[0] + i for i in range(n_rows)], "price": [5.0 + i for i in range(n_rows)]}
     table |= {"qty": [1.0 + i for i in range(n_rows)], "side": ["buy"] * n_rows}
@@ -275,10 +275,25 @@ def test_damaged_parquet_is_refused_wherever_it_is_cut(tmp_path: Path) -> None:
         assert _refused(tmp_path, whole[:size]).rule == "damaged_parquet", size
     footer_lies = whole[:-8] + (10**8).to_bytes(4, "little") + b"PAR1"
     assert _refused(tmp_path, footer_lies).rule == "damaged_parquet"
-    for position in range(100, len(whole) - 2000, 1501):
+
+
+def test_a_changed_byte_is_refused_or_changes_nothing(tmp_path: Path) -> None:
+    """Pages with a checksum are checked against it; only unused bytes may change."""
+    n_rows = 3000
+    table = {"ts": [MS[0] + i for i in range(n_rows)], "price": [5.0 + i for i in range(n_rows)]}
+    table |= {"qty": [1.0 + i for i in range(n_rows)], "side": ["buy"] * n_rows}
+    whole = _parquet(tmp_path, table, write_page_checksum=True)
+    truth = _read(tmp_path, whole).frame
+    rules = []
+    for position in range(100, len(whole) - 2000, 499):
         flipped = bytearray(whole)
         flipped[position] ^= 0xFF
-        assert _refused(tmp_path, bytes(flipped)).rule == "damaged_parquet", position
+        try:
+            assert _read(tmp_path, bytes(flipped)).frame.equals(truth), position
+        except FileRejectedError as error:
+            rules.append(error.rule)
+    assert set(rules) == {"damaged_parquet"}
+    assert len(rules) > 80
 
 
 @pytest.mark.shared

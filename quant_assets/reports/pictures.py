@@ -1,0 +1,176 @@
+"""Pictures as PNG bytes: the same figures give the same bytes."""
+
+import io
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+_SIZE_INCHES = (8.0, 4.0)
+_DPI = 90
+_MOST_POINTS = 4000
+_BLUE, _RED, _GREY = "#1f5fa8", "#b3261e", "#8a8f98"
+
+
+def draw_equity(equity: pl.DataFrame, *, title: str) -> bytes:
+    """Return equity above drawdown.
+
+    Parameters
+    ----------
+    equity
+        Columns ts, equity and drawdown of EQUITY; no rows give an empty picture.
+    """
+    figure = _figure()
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    shown = thin_rows(equity, _MOST_POINTS)
+    ts = _instants(shown["ts"])
+    upper.plot(ts, shown["equity"].to_numpy(), color=_BLUE, linewidth=1.0)
+    upper.set_title(title)
+    upper.set_ylabel("equity")
+    depth = 100.0 * shown["drawdown"].to_numpy()
+    lower.fill_between(ts, depth, 0.0, color=_RED, linewidth=0.0)
+    lower.set_ylabel("drawdown %")
+    return _png(figure)
+
+
+def draw_bars(bars: pl.DataFrame, *, title: str) -> bytes:
+    """Return closes above volumes, bar by bar without gaps for closed hours.
+
+    Parameters
+    ----------
+    bars
+        Columns bar_start, close and volume of BARS.
+    """
+    figure = _figure()
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    shown = thin_rows(bars, _MOST_POINTS)
+    place = np.arange(shown.height)
+    upper.plot(place, shown["close"].to_numpy(), color=_BLUE, linewidth=1.0)
+    upper.set_title(title)
+    upper.set_ylabel("close")
+    lower.fill_between(place, shown["volume"].to_numpy(), 0.0, color=_GREY, step="mid")
+    lower.set_ylabel("volume")
+    if shown.height:
+        ticks = np.unique(np.linspace(0, shown.height - 1, 6).astype(int))
+        lower.set_xticks(
+            ticks, shown["bar_start"].dt.strftime("%m-%d %H:%M").gather(ticks).to_list()
+        )
+    return _png(figure)
+
+
+def draw_roll_volumes(volumes: pl.DataFrame, *, root: str, rolled_on: Sequence[date] = ()) -> bytes:
+    """Return each contract's volume by session, with the days of a roll marked.
+
+    Parameters
+    ----------
+    volumes
+        Columns contract, session, volume.
+    rolled_on
+        Sessions on which another contract became active.
+    """
+    figure = _figure()
+    axes = figure.subplots()
+    for contract in volumes["contract"].unique().sort():
+        own = volumes.filter(pl.col("contract") == contract).sort("session")
+        days = own["session"].to_numpy()
+        axes.plot(days, own["volume"].to_numpy(), marker="o", markersize=3, label=contract)
+    for day in rolled_on:
+        axes.axvline(np.datetime64(day), color=_RED, linestyle="--", linewidth=1.0)
+    axes.set_title(f"{root}: volume by contract, rolls dashed")
+    axes.set_ylabel("volume")
+    if volumes.height:
+        axes.legend(fontsize=7, loc="upper left")
+    return _png(figure)
+
+
+def draw_heat_map(
+    values: np.ndarray,
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str,
+    unit: str,
+) -> bytes:
+    """Return a matrix as colours; NaN stays white.
+
+    Parameters
+    ----------
+    values : float64 array of shape (n_rows, n_columns)
+    rows, columns
+        Their labels; at most about twenty are written.
+    unit
+        Written beside the colour bar.
+    """
+    figure = _figure()
+    axes = figure.subplots()
+    finite = np.abs(values[np.isfinite(values)])
+    reach = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+    image = axes.imshow(values, aspect="auto", cmap="RdBu", vmin=-reach, vmax=reach)
+    for labels, put in ((rows, axes.set_yticks), (columns, axes.set_xticks)):
+        step = max(1, len(labels) // 20)
+        put(range(0, len(labels), step), list(labels)[::step], fontsize=7)
+    axes.tick_params(axis="x", rotation=45)
+    axes.set_title(title)
+    figure.colorbar(image, ax=axes, label=unit)
+    return _png(figure)
+
+
+def draw_importances(importances: Mapping[str, float], *, title: str, n_shown: int = 25) -> bytes:
+    """Return the largest importances as bars, the largest on top, ties by name."""
+    largest = sorted(importances.items(), key=lambda pair: (-pair[1], pair[0]))[:n_shown]
+    figure = _figure()
+    axes = figure.subplots()
+    names = [name for name, _ in reversed(largest)]
+    axes.barh(range(len(names)), [value for _, value in reversed(largest)], color=_BLUE)
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.set_xlabel("total gain")
+    axes.set_title(title)
+    return _png(figure)
+
+
+def draw_fold_scores(scores: Sequence[Mapping[str, float | None]], *, title: str) -> bytes:
+    """Return the area under the curve fold by fold, against the coin's one half."""
+    figure = _figure()
+    axes = figure.subplots()
+    auc = [np.nan if fold["auc"] is None else float(fold["auc"]) for fold in scores]
+    axes.bar(range(len(auc)), auc, color=_BLUE)
+    axes.axhline(0.5, color=_RED, linestyle="--", linewidth=1.0)
+    axes.set_xticks(range(len(auc)))
+    axes.set_ylim(0.0, 1.0)
+    axes.set_xlabel("fold")
+    axes.set_ylabel("AUC out of sample")
+    axes.set_title(title)
+    return _png(figure)
+
+
+def thin_rows(frame: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Return at most `most` rows, evenly spread, the first and the last among them."""
+    if frame.height <= most:
+        return frame
+    return frame[np.unique(np.linspace(0, frame.height - 1, most).astype(np.int64))]
+
+
+def _instants(ts: pl.Series) -> np.ndarray:
+    """Return instants as datetime64[ns] in UTC."""
+    return ts.to_physical().to_numpy().astype("datetime64[ns]")
+
+
+def _figure() -> Any:
+    """Return a figure that no window or global state knows."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _png(figure: Any) -> bytes:
+    """Return the picture without date or software in its metadata."""
+    for axes in figure.axes:
+        axes.grid(visible=True, alpha=0.25)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,187 @@
+"""The tear sheet: one HTML page about one backtest, which needs nothing but itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from quant_assets.backtests.engine import Result
+from quant_assets.backtests.metrics import session_returns
+from quant_assets.reports.numbers import amount, count, instant, percent, price, script_json
+from quant_assets.reports.pictures import thin_rows
+from quant_assets.reports.templates import TEAR_SHEET, render
+from quant_assets.signals.strategy import Strategy
+
+N_TRADES_SHOWN = 200
+_MOST_POINTS = 4000
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_PERCENTS = (
+    "total_return", "cagr", "volatility", "max_drawdown", "hit_rate", "exposure",
+)  # fmt: skip
+_COUNTS = ("n_trades", "n_sessions")
+_COSTS = ("gross", "spread_cost", "fees", "latency_cost", "slippage", "net")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a page was made from, as its footer tells it.
+
+    Parameters
+    ----------
+    data_versions
+        Name of each input (or of each table) to its data version.
+    command
+        Command that makes the page again.
+    """
+
+    data_versions: Mapping[str, str]
+    code_version: str
+    model_version: str | None
+    command: str
+    synthetic: bool
+
+
+def build_tear_sheet(
+    result: Result, *, strategy: Strategy, provenance: Provenance, currency: str = "USD"
+) -> str:
+    """Return the page as HTML; the same input gives the same bytes.
+
+    plotly.js stands in it once, its charts have fixed ids, and its content policy forbids every
+    request.
+    """
+    from plotly.offline import get_plotlyjs
+
+    returns = _session_table(result, strategy)
+    charts = _charts(result, returns)
+    symbols = sorted(result.costs)
+    shown = result.trades.tail(N_TRADES_SHOWN)
+    sessions = result.equity["session"]
+    span = f"{sessions.min()} to {sessions.max()}" if sessions.len() else "no session"
+    return render(
+        TEAR_SHEET,
+        title=f"Tear sheet: {strategy.name}",
+        subtitle=(
+            f"{', '.join(symbols)} at {strategy.timeframe}, {span}, out of sample, "
+            f"realism {result.realism.value}"
+        ),
+        synthetic=provenance.synthetic,
+        metrics=[(name, _metric(name, value)) for name, value in result.metrics.items()],
+        charts=charts,
+        charts_json=script_json(charts),
+        months=_MONTHS,
+        monthly=_monthly(returns),
+        currency=currency,
+        costs=[(name, amount(result.metrics[name])) for name in _COSTS],
+        trades_title=f"Last {shown.height} of {count(result.trades.height)} trades",
+        trade_columns=_TRADE_COLUMNS,
+        trades=[_trade_cells(row) for row in shown.iter_rows(named=True)],
+        provenance=_provenance_rows(result, strategy, provenance),
+        plotly_js=get_plotlyjs(),
+    )
+
+
+_TRADE_COLUMNS = (
+    "trade", "symbol", "side", "entry (UTC)", "exit (UTC)", "qty", "entry price", "exit price",
+    "reason", "gross", "costs", "net", "mae", "mfe",
+)  # fmt: skip
+
+
+def _trade_cells(row: Mapping[str, Any]) -> list[str]:
+    """Return one trade as text."""
+    costs = row["spread_cost"] + row["fees"] + row["latency_cost"] + row["slippage"]
+    return [
+        row["trade_id"],
+        row["contract"] or row["symbol"],
+        row["side"],
+        instant(row["entry_ts"]),
+        instant(row["exit_ts"]),
+        price(row["qty"]),
+        price(row["entry_price"]),
+        price(row["exit_price"]),
+        row["exit_reason"],
+        *(amount(value) for value in (row["gross"], costs, row["net"], row["mae"], row["mfe"])),
+    ]
+
+
+def _metric(name: str, value: float | None) -> str:
+    """Return a metric in its unit."""
+    if name in _PERCENTS:
+        return percent(value)
+    return count(value) if name in _COUNTS else amount(value, 3)
+
+
+def _session_table(result: Result, strategy: Strategy) -> pl.DataFrame:
+    """Return session and its return."""
+    sessions = result.equity["session"].unique(maintain_order=True)
+    values = session_returns(result.equity, capital=strategy.capital)
+    return pl.DataFrame({"session": sessions, "return": values})
+
+
+def _monthly(returns: pl.DataFrame) -> list[tuple[str, list[str], str]]:
+    """Return year, its twelve months and the year, compounded, in percent."""
+    rows = []
+    by_year: dict[int, dict[int, list[float]]] = {}
+    for session, value in returns.iter_rows():
+        by_year.setdefault(session.year, {}).setdefault(session.month, []).append(value)
+    for year, months in sorted(by_year.items()):
+        cells = [_compounded(months.get(month)) for month in range(1, 13)]
+        rows.append((str(year), cells, _compounded([v for m in months.values() for v in m])))
+    return rows
+
+
+def _compounded(values: list[float] | None) -> str:
+    """Return the compounded return in percent, empty where there is none."""
+    return "" if values is None else f"{100.0 * (float(np.prod(1.0 + np.array(values))) - 1.0):.2f}"
+
+
+def _charts(result: Result, returns: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the charts as plotly's data and layout, under fixed ids."""
+    shown = thin_rows(result.equity, _MOST_POINTS)
+    ts = [instant(value) for value in shown["ts"]]
+    days = [_iso(value) for value in returns["session"]]
+    depth = [100.0 * value for value in shown["drawdown"]]
+    daily = [100.0 * value for value in returns["return"]]
+    return [
+        _chart("equity", "Equity", ts, shown["equity"].to_list(), mode="lines", type="scatter"),
+        _chart("drawdown", "Drawdown, %", ts, depth, fill="tozeroy", mode="lines", type="scatter"),
+        _chart("returns", "Return by session, %", days, daily, type="bar"),
+        _chart("results", "Net result by trade", None, result.trades["net"].to_list(), type="bar"),
+    ]
+
+
+def _chart(
+    name: str, title: str, x: list[str] | None, y: list[float], **kind: str
+) -> dict[str, Any]:
+    """Return one chart of one trace."""
+    trace = {"y": y, "name": title} | kind | ({} if x is None else {"x": x})
+    margin = {"l": 60, "r": 20, "t": 10, "b": 40}
+    return {"id": name, "title": title, "data": [trace], "layout": {"margin": margin}}
+
+
+def _iso(day: date) -> str:
+    """Return a date as text."""
+    return day.isoformat()
+
+
+def _provenance_rows(
+    result: Result, strategy: Strategy, provenance: Provenance
+) -> list[tuple[str, str]]:
+    """Return what the page was made from, name by name."""
+    charged = [
+        f"{symbol}: half spread {price(c.half_spread)}, fee {price(c.fee_per_unit)} a unit"
+        f" and {price(10_000.0 * c.fee_ratio)} bp a side"
+        for symbol, c in sorted(result.costs.items())
+    ]
+    return [
+        ("command", provenance.command),
+        ("run", result.run_hash),
+        ("model version", provenance.model_version or "-"),
+        ("code version", provenance.code_version),
+        ("seed", str(strategy.seed)),
+        ("charged", "; ".join(charged)),
+        ("strategy", strategy.canonical_json()),
+        *((f"data: {name}", version) for name, version in sorted(provenance.data_versions.items())),
+    ]

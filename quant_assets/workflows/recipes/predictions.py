@@ -1,0 +1,67 @@
+"""Predictions of a session, by each strategy's model."""
+
+from functools import cache
+
+from quant_assets.models.prediction import predict_session
+from quant_assets.models.schema import MODELS, PREDICTIONS
+from quant_assets.models.trained import TrainedModel
+from quant_assets.storage.index import Entry
+from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
+from quant_assets.workflows.recipes.neighbours import research_bars
+from quant_assets.workflows.strategies import applicable
+from quant_assets.workflows.view import LakeView, versions
+
+
+class PredictionsRecipe:
+    """Probability of "target first" for each bar, by a booster that did not see its outcome."""
+
+    asset = "predictions"
+    upstream = ("bars", "features")
+    tables = (PREDICTIONS,)
+    modules = (__name__, "quant_assets.models.prediction")
+
+    def plan(self, view: LakeView, key: Key) -> Plan | NotDue:
+        """Take the session's features and the models of the symbol's strategies."""
+        here = research_bars(view, key.symbol, key.session)
+        if here is None:
+            return NotDue(Status.NOT_DUE, "no bars")
+        timeframe = here.levels["timeframe"]
+        features = view.at("features", key.symbol, key.session, timeframe=timeframe)
+        if not features:
+            return NotDue(Status.MISSING, "no features")
+        models = [
+            entry
+            for strategy in applicable(view.workspace, key.symbol, timeframe)
+            for entry in view.of_symbol(MODELS.name, strategy.name).get("", [])
+        ]
+        if not models:
+            return NotDue(Status.NOT_DUE, "no model of a strategy that trades this symbol")
+        return Plan(
+            inputs=versions([*features, *models]),
+            payload=(features[0], models, timeframe),
+            synthetic=here.synthetic,
+        )
+
+    def make(self, view: LakeView, key: Key, plan: Plan) -> Made:
+        """Predict with each model."""
+        features, models, timeframe = plan.payload
+        frame = view.read(features)
+        files = []
+        for entry in models:
+            made = predict_session(self._model(view, entry), frame)
+            levels = {"model": entry.symbol, "timeframe": timeframe, "symbol": key.symbol}
+            stats = {"oos": int(made["is_oos"].sum())}
+            files.append(MadeFile(PREDICTIONS, levels, made, stats))
+        oos = sum(file.stats["oos"] for file in files)
+        rows = sum(file.frame.height for file in files)
+        return Made(tuple(files), counts={"predictions": rows, "out_of_sample": oos})
+
+    def _model(self, view: LakeView, entry: Entry) -> TrainedModel:
+        """Return a model, loaded once a version."""
+        return _loaded(view.read(entry)["text"].item())
+
+
+@cache
+def _loaded(text: str) -> TrainedModel:
+    """Read a model's text, checked."""
+    return TrainedModel.from_text(text)

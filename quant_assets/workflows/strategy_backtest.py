@@ -1,0 +1,177 @@
+"""The backtest of a strategy: out-of-sample predictions traded, stored and counted as a trial."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from quant_assets.backtests.engine import Result, run_backtest
+from quant_assets.backtests.schema import EQUITY, TRADES
+from quant_assets.lineage.records import Lineage
+from quant_assets.market.errors import StrategyError
+from quant_assets.models.schema import PREDICTIONS
+from quant_assets.optimization.trials import Trial, trial_identity
+from quant_assets.signals.strategy import Strategy
+from quant_assets.storage.index import Entry
+from quant_assets.storage.source_code import code_version
+from quant_assets.storage.state import FAILURES, TRIALS
+from quant_assets.workflows.recipes.neighbours import research_bars
+from quant_assets.workflows.strategy_model import stored_model
+from quant_assets.workflows.view import LakeView, versions
+from quant_assets.workflows.workspace import Workspace
+
+CODE = (__name__, "quant_assets.backtests.engine", "quant_assets.optimization.trials")
+
+RUN_DIGITS = 10
+
+
+@dataclass(frozen=True)
+class StoredBacktest:
+    """A backtest as the lake holds it."""
+
+    trial: Trial
+    trades: Entry
+    equity: Entry
+    is_new: bool
+
+    @property
+    def run(self) -> str:
+        """Folder of the run: the first digits of its trial's id."""
+        return self.trial.trial_id[:RUN_DIGITS]
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """Entries that a backtest reads, by symbol."""
+
+    bars: dict[str, list[Entry]]
+    predictions: dict[str, list[Entry]]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Names and versions of all of them."""
+        groups = [*self.bars.values(), *self.predictions.values()]
+        return versions(entry for group in groups for entry in group)
+
+
+def backtest_code_version() -> str:
+    """Return the code version of backtests."""
+    return code_version(CODE, ((TRADES.name, TRADES.version), (EQUITY.name, EQUITY.version)))
+
+
+def backtest_strategy(workspace: Workspace, strategy: Strategy) -> StoredBacktest:
+    """Backtest a strategy on its out-of-sample predictions, or return the stored result.
+
+    Every new result is a trial in the state database: it counts against all others on its data.
+
+    Raises
+    ------
+    StrategyError
+        If there are no predictions, or none that is out of sample.
+    """
+    view = LakeView(workspace)
+    inputs = _inputs(view, strategy)
+    trial_id = trial_identity(
+        strategy, data_versions=inputs.versions, code_version=backtest_code_version()
+    )
+    if (stored := _stored(workspace, strategy, trial_id)) is not None:
+        return stored
+    result = _run(view, strategy, inputs, trial_id)
+    trial = Trial.from_result(
+        result,
+        strategy=strategy,
+        symbols=sorted(inputs.predictions),
+        data_versions=inputs.versions,
+        code_version=backtest_code_version(),
+        model_version=_model_version(workspace, strategy),
+        quality_share=_quality_share(view, inputs),
+    )
+    lineage = Lineage(
+        code_version=trial.code_version,
+        parameters=strategy.to_mapping(),
+        inputs=inputs.versions,
+        seed=strategy.seed,
+        synthetic=any(e.synthetic for group in inputs.bars.values() for e in group),
+    )
+    levels = {"strategy": strategy.name, "run": trial_id[:RUN_DIGITS]}
+    trades = workspace.lake.commit(TRADES, levels, result.trades, lineage)
+    equity = workspace.lake.commit(EQUITY, levels, result.equity, lineage)
+    workspace.state.upsert(TRIALS, [trial.to_row()])
+    return StoredBacktest(trial, trades.entry, equity.entry, is_new=True)
+
+
+def _stored(workspace: Workspace, strategy: Strategy, trial_id: str) -> StoredBacktest | None:
+    """Return the result of a trial that was computed before, or None."""
+    rows = workspace.state.select(TRIALS, trial_id=trial_id)
+    run = trial_id[:RUN_DIGITS]
+    found = {
+        table: [
+            entry
+            for entry in workspace.lake.index.entries(table, symbol=strategy.name)
+            if entry.levels["run"] == run
+        ]
+        for table in (TRADES.name, EQUITY.name)
+    }
+    if not rows or not all(found.values()):
+        return None
+    return StoredBacktest(
+        Trial.from_row(rows[0]), found[TRADES.name][0], found[EQUITY.name][0], is_new=False
+    )
+
+
+def _inputs(view: LakeView, strategy: Strategy) -> _Inputs:
+    """Find the predictions of the strategy's model and the bars that they trade on."""
+    bars: dict[str, list[Entry]] = {}
+    predictions: dict[str, list[Entry]] = {}
+    for symbol in strategy.symbols or ():
+        for session in view.sessions(PREDICTIONS.name, symbol):
+            made = view.at(PREDICTIONS.name, symbol, session, model=strategy.name)
+            here = research_bars(view, symbol, session)
+            if made and here is not None:
+                predictions.setdefault(symbol, []).extend(made)
+                bars.setdefault(symbol, []).append(here)
+    if not predictions:
+        raise StrategyError(
+            asked=f"backtest {strategy.name}",
+            found="no predictions of its model",
+            remedy="Make them first: quant materialize predictions",
+        )
+    return _Inputs(bars, predictions)
+
+
+def _run(view: LakeView, strategy: Strategy, inputs: _Inputs, trial_id: str) -> Result:
+    """Read what it needs and trade it."""
+    workspace = view.workspace
+    symbols = sorted(inputs.predictions)
+    return run_backtest(
+        {s: pl.concat([view.read(entry) for entry in inputs.bars[s]]) for s in symbols},
+        {s: pl.concat([view.read(entry) for entry in inputs.predictions[s]]) for s in symbols},
+        strategy,
+        {s: workspace.instrument(s) for s in symbols},
+        closes={s: _closes(workspace, s, inputs.bars[s]) for s in symbols},
+        run_hash=trial_id,
+    )
+
+
+def _closes(workspace: Workspace, symbol: str, entries: list[Entry]) -> dict[date, int]:
+    """Return the official close of each session, ns."""
+    calendar = workspace.calendar(symbol)
+    return {entry.day: calendar.bounds(entry.day).close_ns for entry in entries}
+
+
+def _model_version(workspace: Workspace, strategy: Strategy) -> str | None:
+    """Return the version of the model that predicted."""
+    stored = stored_model(workspace, strategy.name)
+    return stored.model.model_version if stored else None
+
+
+def _quality_share(view: LakeView, inputs: _Inputs) -> float:
+    """Return the share of the sessions of which no landed or cleaned row was set aside."""
+    failed = {row["partition"] for row in view.workspace.state.select(FAILURES)}
+    sound = total = 0
+    for symbol, entries in inputs.bars.items():
+        for entry in entries:
+            total += 1
+            aside = view.at("quarantine", symbol, entry.day)
+            sound += not aside and f"{entry.session}|{symbol}" not in failed
+    return sound / total

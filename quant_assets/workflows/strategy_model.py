@@ -1,0 +1,156 @@
+"""The model of a strategy: trained on its training sets, kept as text, logged to the tracker."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from quant_assets.lineage.fingerprint import digest_of
+from quant_assets.lineage.records import Hashes, Lineage, why_stale
+from quant_assets.market.columns import UTC_NS
+from quant_assets.market.errors import TrainingError
+from quant_assets.models.dataset import feature_columns, split_final
+from quant_assets.models.schema import MODELS
+from quant_assets.models.tracker_protocol import Tracker
+from quant_assets.models.trained import TrainedModel
+from quant_assets.models.training import train_model
+from quant_assets.signals.strategy import Strategy
+from quant_assets.storage.index import Entry
+from quant_assets.storage.source_code import code_version
+from quant_assets.workflows.view import LakeView, versions
+from quant_assets.workflows.workspace import Workspace
+
+CODE = (__name__, "quant_assets.models.training", "quant_assets.models.dataset")
+
+FoldProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """The model of a strategy as the lake holds it."""
+
+    model: TrainedModel
+    entry: Entry
+    is_new: bool
+    n_rows: int
+    set_aside: tuple[str, ...]
+    """Sessions left out because a label may still change."""
+    run_id: str | None = None
+
+
+def training_entries(workspace: Workspace, strategy: Strategy) -> list[Entry]:
+    """Return the training sets that a strategy learns from, by symbol and session."""
+    wanted = {"dataset": strategy.label.dataset, "timeframe": strategy.timeframe}
+    return [
+        entry
+        for symbol in strategy.symbols or ()
+        for entry in workspace.lake.index.entries("training_set", symbol=symbol)
+        if wanted.items() <= entry.levels.items()
+    ]
+
+
+def train_strategy(
+    workspace: Workspace,
+    strategy: Strategy,
+    *,
+    tracker: Tracker | None = None,
+    progress: FoldProgress | None = None,
+) -> StoredModel:
+    """Train a strategy's model, or return the stored one where nothing it hangs on changed.
+
+    Raises
+    ------
+    TrainingError
+        If there are no training sets, too few sessions, or no final label.
+    """
+    entries = training_entries(workspace, strategy)
+    lineage = Lineage(
+        code_version=code_version(CODE, ((MODELS.name, MODELS.version),)),
+        parameters=strategy.training_values(),
+        inputs=versions(entries),
+        seed=strategy.seed,
+        synthetic=any(entry.synthetic for entry in entries),
+    )
+    stored = stored_model(workspace, strategy.name)
+    wanted = Hashes(lineage.inputs_hash, lineage.params_hash, lineage.code_version)
+    if stored is not None and why_stale(stored.entry.hashes, wanted) is None:
+        return stored
+    rows, set_aside = split_final(_rows(workspace, strategy, entries))
+    names = list(strategy.features or feature_columns(rows))
+    model = train_model(rows, feature_names=names, strategy=strategy, progress=progress)
+    committed = workspace.lake.commit(
+        MODELS, {"strategy": strategy.name}, _frame(model, strategy, rows.height), lineage
+    )
+    run_id = _log(tracker, model, strategy, lineage) if tracker else None
+    return StoredModel(
+        model, committed.entry, is_new=True, n_rows=rows.height, set_aside=tuple(set_aside),
+        run_id=run_id,
+    )
+
+
+def stored_model(workspace: Workspace, name: str) -> StoredModel | None:
+    """Return the model that the lake holds for a strategy, or None."""
+    entries = workspace.lake.index.entries(MODELS.name, symbol=name)
+    if not entries:
+        return None
+    row = workspace.lake.read(entries[0]).row(0, named=True)
+    return StoredModel(
+        TrainedModel.from_text(row["text"]),
+        entries[0],
+        is_new=False,
+        n_rows=row["n_rows"],
+        set_aside=(),
+    )
+
+
+def _rows(workspace: Workspace, strategy: Strategy, entries: list[Entry]) -> pl.DataFrame:
+    """Return all training rows with their symbol."""
+    if not entries:
+        raise TrainingError(
+            asked=f"train {strategy.name}",
+            found=f"no training set {strategy.label.dataset} at {strategy.timeframe}",
+            remedy="Make it first: quant materialize training_set",
+        )
+    view = LakeView(workspace)
+    return pl.concat(
+        [view.read(entry).with_columns(symbol=pl.lit(entry.symbol)) for entry in entries]
+    )
+
+
+def _frame(model: TrainedModel, strategy: Strategy, n_rows: int) -> pl.DataFrame:
+    """Return the model's row of the lake."""
+    return pl.DataFrame(
+        {
+            "model_version": [model.model_version],
+            "strategy": [strategy.name],
+            "n_rows": pl.Series([n_rows], dtype=pl.UInt32),
+            "n_folds": pl.Series([len(model.folds)], dtype=pl.UInt16),
+            "train_start": pl.Series([model.train_start_ns]).cast(UTC_NS),
+            "train_end": pl.Series([model.train_end_ns]).cast(UTC_NS),
+            "text": [model.to_text()],
+        }
+    )
+
+
+def _log(tracker: Tracker, model: TrainedModel, strategy: Strategy, lineage: Lineage) -> str:
+    """Record the model with the tracker; a version recorded before is found again."""
+    params = {key: digest_value(value) for key, value in strategy.training_values().items()}
+    return tracker.log_model(
+        model,
+        strategy=strategy.name,
+        params=params,
+        tags={
+            "code_version": lineage.code_version,
+            "inputs_hash": digest_of(dict(lineage.inputs)),
+            "synthetic": str(lineage.synthetic).lower(),
+            "seed": str(strategy.seed),
+        },
+        pictures={},
+        data_versions=lineage.inputs,
+    )
+
+
+def digest_value(value: object) -> str:
+    """Write a parameter for the tracker: short values as they are, long ones cut."""
+    text = str(value)
+    return text if len(text) <= 250 else f"{text[:230]}... ({len(text)} characters)"
