@@ -58,8 +58,8 @@ def build_tear_sheet(
     charts = _charts(result, returns)
     symbols = sorted(result.costs)
     shown = result.trades.tail(N_TRADES_SHOWN)
-    sessions = result.equity["session"]
-    span = f"{sessions.min()} to {sessions.max()}" if sessions.len() else "no session"
+    days = [_iso(day) for day in returns["session"]]
+    span = f"{min(days)} to {max(days)}" if days else "no session"
     return render(
         TEAR_SHEET,
         title=f"Tear sheet: {strategy.name}",

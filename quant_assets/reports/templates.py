@@ -17,14 +17,17 @@ HEAD = """<!DOCTYPE html>
 <link rel="icon" href="data:,">
 <title>{{ title }}</title>
 <style>
-body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem auto; max-width: 1100px; color: #1c1f23; padding: 0 1rem; }
+body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem auto; max-width: 1100px; }
+body { color: #1c1f23; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 1.6rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .6rem; border-bottom: 1px solid #e3e6ea; text-align: right; white-space: nowrap; }
+th, td { padding: .2rem .6rem; border-bottom: 1px solid #e3e6ea; text-align: right; }
+th, td { white-space: nowrap; }
 th:first-child, td:first-child, .text { text-align: left; }
 thead th { border-bottom: 2px solid #8a8f98; } .sortable th { cursor: pointer; }
 .chart { width: 100%; height: 320px; } .scroll { overflow-x: auto; }
-.metrics { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: .1rem 1.5rem; }
+.metrics { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); }
+.metrics { gap: .1rem 1.5rem; }
 .metrics div { display: flex; justify-content: space-between; border-bottom: 1px solid #e3e6ea; }
 .synthetic { color: #c00000; font-weight: 700; } .stale { color: #8a5a00; }
 footer { margin-top: 2rem; color: #4a4f57; font-size: 12px; overflow-wrap: anywhere; }
@@ -37,7 +40,8 @@ TEAR_SHEET = (
     HEAD
     + """<body>
 <h1>{{ title }}</h1>
-<p>{{ subtitle }}{% if synthetic %} <span class="synthetic">synthetic data</span>{% endif %}</p>
+<p>{{ subtitle }}{% if synthetic %}
+<span class="synthetic">synthetic data</span>{% endif %}</p>
 <h2>Metrics</h2>
 <div class="metrics" id="metrics">
 {% for name, value in metrics %}<div><span>{{ name }}</span><span>{{ value }}</span></div>
@@ -45,19 +49,25 @@ TEAR_SHEET = (
 {% for chart in charts %}<h2>{{ chart.title }}</h2>
 <div class="chart" id="{{ chart.id }}"></div>
 {% endfor %}<h2>Monthly returns, %</h2>
-<div class="scroll"><table id="monthly"><thead><tr><th>year</th>{% for month in months %}<th>{{ month }}</th>{% endfor %}<th>year</th></tr></thead>
-<tbody>{% for year, cells, total in monthly %}<tr><td>{{ year }}</td>{% for cell in cells %}<td>{{ cell }}</td>{% endfor %}<td>{{ total }}</td></tr>
+<div class="scroll"><table id="monthly">
+<thead><tr><th>year</th>{% for month in months %}<th>{{ month }}</th>{% endfor %}<th>all</th></tr>
+</thead>
+<tbody>{% for year, cells, total in monthly %}<tr><td>{{ year }}</td>
+{%- for cell in cells %}<td>{{ cell }}</td>{% endfor %}<td>{{ total }}</td></tr>
 {% endfor %}</tbody></table></div>
 <h2>Costs, {{ currency }}</h2>
-<table id="costs"><tbody>{% for name, value in costs %}<tr><td>{{ name }}</td><td>{{ value }}</td></tr>
-{% endfor %}</tbody></table>
+<table id="costs"><tbody>{% for name, value in costs %}
+<tr><td>{{ name }}</td><td>{{ value }}</td></tr>
+{%- endfor %}
+</tbody></table>
 <h2>{{ trades_title }}</h2>
-<div class="scroll"><table id="trades"><thead><tr>{% for name in trade_columns %}<th>{{ name }}</th>{% endfor %}</tr></thead>
+<div class="scroll"><table id="trades">
+<thead><tr>{% for name in trade_columns %}<th>{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>{% for row in trades %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
 <footer id="provenance">
 <h2>Provenance</h2>
-{% if synthetic %}<p class="synthetic">synthetic: made by a generator, no market was like this</p>{% endif %}
+{% if synthetic %}<p class="synthetic">synthetic: made by a generator, not by a market</p>{% endif %}
 <table><tbody>{% for name, value in provenance %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
 {% endfor %}</tbody></table>
 </footer>
@@ -77,9 +87,20 @@ LEADERBOARD = (
     HEAD
     + """<body>
 <h1>{{ title }}</h1>
-<p>{{ subtitle }}{% if synthetic %} <span class="synthetic">synthetic data</span>{% endif %}</p>
-<div class="scroll"><table id="leaderboard" class="sortable"><thead><tr>{% for column in columns %}<th title="{{ column.meaning }}">{{ column.name }}</th>{% endfor %}</tr></thead>
-<tbody>{% for row in rows %}<tr>{% for cell in row %}<td data-key="{{ cell.key }}"{% if cell.mark %} class="{{ cell.mark }}"{% endif %}>{% if cell.href %}<a href="{{ cell.href }}">{{ cell.text }}</a>{% else %}{{ cell.text }}{% endif %}</td>{% endfor %}</tr>
+<p>{{ subtitle }}{% if synthetic %}
+<span class="synthetic">synthetic data</span>{% endif %}</p>
+<div class="scroll"><table id="leaderboard" class="sortable">
+<thead><tr>{% for column in columns %}
+<th title="{{ column.meaning }}">{{ column.name }}</th>
+{%- endfor %}
+</tr></thead>
+<tbody>{% for row in rows %}<tr>
+{%- for cell in row %}
+<td data-key="{{ cell.key }}"{% if cell.mark %} class="{{ cell.mark }}"{% endif %}>
+{%- if cell.href %}<a href="{{ cell.href }}">{{ cell.text }}</a>
+{%- else %}{{ cell.text }}{% endif %}</td>
+{%- endfor %}
+</tr>
 {% endfor %}</tbody></table></div>
 <footer>{{ footer }}</footer>
 <script>

@@ -165,6 +165,9 @@ _MINUTES_A_DAY = {"equity": 390.0}
 _QTY = {"fx": 10_000.0, "crypto": 0.1, "equity": 100.0}
 _HORIZON_BARS = 24
 
+_LEAST_SESSIONS = {"equity": 1}
+"""Sessions before the first test fold; a universe of equities has many rows a session."""
+
 
 def default_strategy(asset_class: str, timeframe: str) -> Strategy:
     """Return a strategy that runs for a class of instruments and a bar length.

@@ -4,8 +4,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +45,14 @@ class MlflowTracker:
 
     def create_databases(self) -> None:
         """Make the database once, before anything runs beside it."""
-        with _quiet():
-            self._client().search_experiments(max_results=1)
+        self._client().search_experiments(max_results=1)
 
     def find_run(self, *, strategy: str, model_version: str) -> str | None:
         """Return the finished run of a model version, or None."""
-        with _quiet():
-            experiment = self._client().get_experiment_by_name(strategy)
-            if experiment is None:
-                return None
-            return self._find(experiment.experiment_id, model_version)
+        experiment = self._client().get_experiment_by_name(strategy)
+        if experiment is None:
+            return None
+        return self._find(experiment.experiment_id, model_version)
 
     def log_model(
         self,
@@ -78,19 +75,18 @@ class MlflowTracker:
         """
         from mlflow.exceptions import MlflowException
 
-        with _quiet():
-            try:
-                experiment = self._experiment(strategy)
-                found = self._find(experiment, model.model_version)
-                if found is not None:
-                    return found
-                return self._record(model, experiment, params, tags, pictures, data_versions)
-            except MlflowException as error:
-                raise StateError(
-                    asked=f"record model {model.model_version[:10]} of {strategy!r} in MLflow",
-                    found=" ".join(str(error).split())[:300],
-                    remedy=f"Check the database {self.folder / 'mlflow.db'}.",
-                ) from error
+        try:
+            experiment = self._experiment(strategy)
+            found = self._find(experiment, model.model_version)
+            if found is not None:
+                return found
+            return self._record(model, experiment, params, tags, pictures, data_versions)
+        except MlflowException as error:
+            raise StateError(
+                asked=f"record model {model.model_version[:10]} of {strategy!r} in MLflow",
+                found=" ".join(str(error).split())[:300],
+                remedy=f"Check the database {self.folder / 'mlflow.db'}.",
+            ) from error
 
     def _record(  # noqa: PLR0917 -- one caller, just above
         self,
@@ -177,23 +173,14 @@ class MlflowTracker:
         if self._kept is None:
             from mlflow import MlflowClient
 
+            # Only now: MLflow sets its loggers' levels when it is imported.
+            _quieten()
             self.folder.mkdir(parents=True, exist_ok=True)
             self._kept = MlflowClient(tracking_uri=self.uri)
         return self._kept
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep migrations and hints of MLflow and Alembic off the log, errors excepted."""
-    loggers = [logging.getLogger(name) for name in _NOISY]
-    before = [logger.level for logger in loggers]
-    was = logging.root.manager.disable
-    try:
-        # MLflow configures its loggers on import, and Alembic's on a migration: levels set
-        # beforehand are lost, so everything below an error is disabled meanwhile.
-        logging.disable(logging.WARNING)
-        yield
-    finally:
-        logging.disable(was)
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+def _quieten() -> None:
+    """Keep hints and migrations of MLflow and Alembic off the log; warnings still pass."""
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)

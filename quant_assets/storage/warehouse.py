@@ -59,6 +59,4 @@ def count_rows(root: Path, names: Iterable[str]) -> Mapping[str, int]:
     import duckdb
 
     with duckdb.connect(str(root / WAREHOUSE_FILE), read_only=True) as connection:
-        return {
-            name: int(connection.table(name).count("*").fetchone()[0]) for name in names
-        }
+        return {name: int(connection.table(name).count("*").fetchall()[0][0]) for name in names}
