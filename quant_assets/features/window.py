@@ -105,7 +105,7 @@ def _cut(window: pl.DataFrame, *, session: date, look_back: int) -> tuple[pl.Dat
     if inside.is_empty():
         return inside, 0
     first = inside["bar_start"][0]
-    before = ordered.filter((pl.col("bar_start") < first) & (pl.col("session") < session))
+    before = ordered.filter(pl.col("bar_start") < first)
     history = before.tail(look_back)
     bars = pl.concat([history, inside], rechunk=True)
     if bars["bar_start"].n_unique() != bars.height:

@@ -2,17 +2,13 @@
 
 import numpy as np
 
-from quant_assets.indicators.arrays import FloatArray
+from quant_assets.indicators.arrays import FloatArray, ratio
 from quant_assets.indicators.kernels import (
     garman_klass_variances,
     parkinson_variances,
     rolling_mean,
     squared_returns,
 )
-
-# TA-Lib takes the variance as a difference of squares. Below this share of the price its
-# deviation is rounding noise (square root of the float's resolution), not a market's width.
-_NOISE_WIDTH = 1e-7
 
 
 def average_true_range(
@@ -28,17 +24,12 @@ def average_true_range(
 def bollinger_position(close: FloatArray, *, period: int, deviations: float) -> FloatArray:
     """Return %b: 0 on the lower Bollinger band, 1 on the upper (TA-Lib BBANDS).
 
-    NaN where the bands are too narrow to tell from rounding: a flat market has no position.
+    NaN where the bands have no width: a flat market has no position.
     """
     import talib
 
-    upper, middle, lower = talib.BBANDS(
-        close, timeperiod=period, nbdevup=deviations, nbdevdn=deviations
-    )
-    width = upper - lower
-    position = np.full(close.shape[0], np.nan)
-    np.divide(close - lower, width, out=position, where=width > _NOISE_WIDTH * np.abs(middle))
-    return position
+    upper, _, lower = talib.BBANDS(close, timeperiod=period, nbdevup=deviations, nbdevdn=deviations)
+    return ratio(close - lower, upper - lower)
 
 
 def parkinson(high: FloatArray, low: FloatArray, *, period: int) -> FloatArray:

@@ -63,11 +63,12 @@ TEAR_SHEET = (
 <h2>{{ trades_title }}</h2>
 <div class="scroll"><table id="trades">
 <thead><tr>{% for name in trade_columns %}<th>{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>{% for row in trades %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+<tbody>{% for row in trades %}<tr>
+{%- for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
 <footer id="provenance">
 <h2>Provenance</h2>
-{% if synthetic %}<p class="synthetic">synthetic: made by a generator, not by a market</p>{% endif %}
+{% if synthetic %}<p class="synthetic">synthetic: no market made these prices</p>{% endif %}
 <table><tbody>{% for name, value in provenance %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
 {% endfor %}</tbody></table>
 </footer>

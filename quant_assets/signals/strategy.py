@@ -158,7 +158,7 @@ class Strategy(_Frozen):
         return {key: mapping[key] for key in kept}
 
 
-_DAILY_MOVE = {"fx": 0.006, "crypto": 0.03, "equity": 0.015, "metal": 0.011}
+_DAILY_MOVE = {"fx": 0.004, "crypto": 0.03, "equity": 0.015, "metal": 0.011}
 """Usual standard deviation of a day's return by class; futures are the rest."""
 
 _MINUTES_A_DAY = {"equity": 390.0}
@@ -172,15 +172,16 @@ _LEAST_SESSIONS = {"equity": 1}
 def default_strategy(asset_class: str, timeframe: str) -> Strategy:
     """Return a strategy that runs for a class of instruments and a bar length.
 
-    The target is the usual move over the horizon, the stop half of it, so that a random walk
-    meets the target first in about a third of the cases; the threshold asks for a little more.
+    The target is half the usual move over the horizon, so that it is met often enough to learn
+    from; the stop is half the target, so that a random walk meets the target first in about a
+    third of the cases; the threshold asks for a little more.
     """
     bar = Timeframe.parse(timeframe)
     minutes = min(bar.minutes, _MINUTES_A_DAY.get(asset_class, 1440.0))
     share = minutes / _MINUTES_A_DAY.get(asset_class, 1440.0)
     horizon = 10 if bar.is_daily else _HORIZON_BARS
     move = _DAILY_MOVE.get(asset_class, 0.011) * math.sqrt(share * horizon)
-    target = float(f"{move:.2g}")
+    target = float(f"{move / 2:.2g}")
     return Strategy(
         name=f"{asset_class}_{bar.name}_barriers",
         timeframe=bar.name,

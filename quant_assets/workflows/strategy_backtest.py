@@ -5,8 +5,9 @@ from datetime import date
 
 import polars as pl
 
-from quant_assets.backtests.engine import Result, run_backtest
+from quant_assets.backtests.engine import Result
 from quant_assets.backtests.schema import EQUITY, TRADES
+from quant_assets.execution.costs import Realism, costs_of
 from quant_assets.lineage.records import Lineage
 from quant_assets.market.errors import StrategyError
 from quant_assets.models.schema import PREDICTIONS
@@ -15,12 +16,12 @@ from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
 from quant_assets.storage.source_code import code_version
 from quant_assets.storage.state import FAILURES, TRIALS
+from quant_assets.workflows.backtesting import Progress, run_trial
 from quant_assets.workflows.recipes.neighbours import research_bars
-from quant_assets.workflows.strategy_model import stored_model
 from quant_assets.workflows.view import LakeView, versions
 from quant_assets.workflows.workspace import Workspace
 
-CODE = (__name__, "quant_assets.backtests.engine", "quant_assets.optimization.trials")
+CODE = (__name__, "quant_assets.workflows.backtesting", "quant_assets.backtests.engine")
 
 RUN_DIGITS = 10
 
@@ -53,13 +54,20 @@ class _Inputs:
         groups = [*self.bars.values(), *self.predictions.values()]
         return versions(entry for group in groups for entry in group)
 
+    @staticmethod
+    def frames(view: LakeView, groups: dict[str, list[Entry]]) -> dict[str, pl.DataFrame]:
+        """Return the rows of each symbol, in order of its sessions."""
+        return {s: pl.concat([view.read(entry) for entry in groups[s]]) for s in sorted(groups)}
+
 
 def backtest_code_version() -> str:
     """Return the code version of backtests."""
     return code_version(CODE, ((TRADES.name, TRADES.version), (EQUITY.name, EQUITY.version)))
 
 
-def backtest_strategy(workspace: Workspace, strategy: Strategy) -> StoredBacktest:
+def backtest_strategy(
+    workspace: Workspace, strategy: Strategy, *, progress: Progress = lambda _: None
+) -> StoredBacktest:
     """Backtest a strategy on its out-of-sample predictions, or return the stored result.
 
     Every new result is a trial in the state database: it counts against all others on its data.
@@ -76,28 +84,30 @@ def backtest_strategy(workspace: Workspace, strategy: Strategy) -> StoredBacktes
     )
     if (stored := _stored(workspace, strategy, trial_id)) is not None:
         return stored
-    result = _run(view, strategy, inputs, trial_id)
-    trial = Trial.from_result(
-        result,
+    symbols = sorted(inputs.predictions)
+    made = run_trial(
+        inputs.frames(view, inputs.bars),
+        inputs.frames(view, inputs.predictions),
         strategy=strategy,
-        symbols=sorted(inputs.predictions),
+        instruments={s: workspace.instrument(s) for s in symbols},
+        closes={s: _closes(workspace, s, inputs.bars[s]) for s in symbols},
         data_versions=inputs.versions,
         code_version=backtest_code_version(),
-        model_version=_model_version(workspace, strategy),
         quality_share=_quality_share(view, inputs),
+        progress=progress,
     )
     lineage = Lineage(
-        code_version=trial.code_version,
+        code_version=made.trial.code_version,
         parameters=strategy.to_mapping(),
         inputs=inputs.versions,
         seed=strategy.seed,
         synthetic=any(e.synthetic for group in inputs.bars.values() for e in group),
     )
     levels = {"strategy": strategy.name, "run": trial_id[:RUN_DIGITS]}
-    trades = workspace.lake.commit(TRADES, levels, result.trades, lineage)
-    equity = workspace.lake.commit(EQUITY, levels, result.equity, lineage)
-    workspace.state.upsert(TRIALS, [trial.to_row()])
-    return StoredBacktest(trial, trades.entry, equity.entry, is_new=True)
+    trades = workspace.lake.commit(TRADES, levels, made.result.trades, lineage)
+    equity = workspace.lake.commit(EQUITY, levels, made.result.equity, lineage)
+    workspace.state.upsert(TRIALS, [made.trial.to_row()])
+    return StoredBacktest(made.trial, trades.entry, equity.entry, is_new=True)
 
 
 def _stored(workspace: Workspace, strategy: Strategy, trial_id: str) -> StoredBacktest | None:
@@ -139,17 +149,27 @@ def _inputs(view: LakeView, strategy: Strategy) -> _Inputs:
     return _Inputs(bars, predictions)
 
 
-def _run(view: LakeView, strategy: Strategy, inputs: _Inputs, trial_id: str) -> Result:
-    """Read what it needs and trade it."""
-    workspace = view.workspace
-    symbols = sorted(inputs.predictions)
-    return run_backtest(
-        {s: pl.concat([view.read(entry) for entry in inputs.bars[s]]) for s in symbols},
-        {s: pl.concat([view.read(entry) for entry in inputs.predictions[s]]) for s in symbols},
-        strategy,
-        {s: workspace.instrument(s) for s in symbols},
-        closes={s: _closes(workspace, s, inputs.bars[s]) for s in symbols},
-        run_hash=trial_id,
+def stored_result(workspace: Workspace, strategy: Strategy, stored: StoredBacktest) -> Result:
+    """Read a stored backtest back as the result that it was."""
+    view = LakeView(workspace)
+    bars = {
+        symbol: pl.concat([view.read(entry, ("close",)) for entry in entries])
+        for symbol, entries in _inputs(view, strategy).bars.items()
+    }
+    return Result(
+        trades=workspace.lake.read(stored.trades),
+        equity=workspace.lake.read(stored.equity),
+        metrics=dict(stored.trial.metrics),
+        run_hash=stored.trial.trial_id,
+        realism=Realism(stored.trial.realism),
+        costs={
+            symbol: costs_of(
+                workspace.instrument(symbol),
+                strategy.execution,
+                closes=frame["close"].to_numpy(),
+            )
+            for symbol, frame in sorted(bars.items())
+        },
     )
 
 
@@ -157,12 +177,6 @@ def _closes(workspace: Workspace, symbol: str, entries: list[Entry]) -> dict[dat
     """Return the official close of each session, ns."""
     calendar = workspace.calendar(symbol)
     return {entry.day: calendar.bounds(entry.day).close_ns for entry in entries}
-
-
-def _model_version(workspace: Workspace, strategy: Strategy) -> str | None:
-    """Return the version of the model that predicted."""
-    stored = stored_model(workspace, strategy.name)
-    return stored.model.model_version if stored else None
 
 
 def _quality_share(view: LakeView, inputs: _Inputs) -> float:

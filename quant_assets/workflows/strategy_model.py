@@ -1,29 +1,24 @@
 """The model of a strategy: trained on its training sets, kept as text, logged to the tracker."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
-from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.lineage.records import Hashes, Lineage, why_stale
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import TrainingError
-from quant_assets.models.dataset import feature_columns, split_final
 from quant_assets.models.schema import MODELS
 from quant_assets.models.tracker_protocol import Tracker
 from quant_assets.models.trained import TrainedModel
-from quant_assets.models.training import train_model
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
 from quant_assets.storage.source_code import code_version
+from quant_assets.workflows.training import Progress, train_and_log
 from quant_assets.workflows.view import LakeView, versions
 from quant_assets.workflows.workspace import Workspace
 
-CODE = (__name__, "quant_assets.models.training", "quant_assets.models.dataset")
-
-FoldProgress = Callable[[int, int], None]
-
+CODE = (__name__, "quant_assets.workflows.training", "quant_assets.models.training")
 
 @dataclass(frozen=True)
 class StoredModel:
@@ -32,9 +27,9 @@ class StoredModel:
     model: TrainedModel
     entry: Entry
     is_new: bool
-    n_rows: int
-    set_aside: tuple[str, ...]
+    set_aside: tuple[str, ...] = ()
     """Sessions left out because a label may still change."""
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
     run_id: str | None = None
 
 
@@ -54,7 +49,7 @@ def train_strategy(
     strategy: Strategy,
     *,
     tracker: Tracker | None = None,
-    progress: FoldProgress | None = None,
+    progress: Progress = lambda _: None,
 ) -> StoredModel:
     """Train a strategy's model, or return the stored one where nothing it hangs on changed.
 
@@ -75,16 +70,25 @@ def train_strategy(
     wanted = Hashes(lineage.inputs_hash, lineage.params_hash, lineage.code_version)
     if stored is not None and why_stale(stored.entry.hashes, wanted) is None:
         return stored
-    rows, set_aside = split_final(_rows(workspace, strategy, entries))
-    names = list(strategy.features or feature_columns(rows))
-    model = train_model(rows, feature_names=names, strategy=strategy, progress=progress)
-    committed = workspace.lake.commit(
-        MODELS, {"strategy": strategy.name}, _frame(model, strategy, rows.height), lineage
+    training = train_and_log(
+        _rows(workspace, strategy, entries),
+        strategy=strategy,
+        data_versions=lineage.inputs,
+        code_version=lineage.code_version,
+        synthetic=lineage.synthetic,
+        tracker=tracker,
+        progress=progress,
     )
-    run_id = _log(tracker, model, strategy, lineage) if tracker else None
+    committed = workspace.lake.commit(
+        MODELS, {"strategy": strategy.name}, _frame(training.model, strategy), lineage
+    )
     return StoredModel(
-        model, committed.entry, is_new=True, n_rows=rows.height, set_aside=tuple(set_aside),
-        run_id=run_id,
+        training.model,
+        committed.entry,
+        is_new=True,
+        set_aside=tuple(training.sessions_set_aside),
+        pictures=training.pictures,
+        run_id=training.run_id,
     )
 
 
@@ -98,8 +102,6 @@ def stored_model(workspace: Workspace, name: str) -> StoredModel | None:
         TrainedModel.from_text(row["text"]),
         entries[0],
         is_new=False,
-        n_rows=row["n_rows"],
-        set_aside=(),
     )
 
 
@@ -117,40 +119,16 @@ def _rows(workspace: Workspace, strategy: Strategy, entries: list[Entry]) -> pl.
     )
 
 
-def _frame(model: TrainedModel, strategy: Strategy, n_rows: int) -> pl.DataFrame:
+def _frame(model: TrainedModel, strategy: Strategy) -> pl.DataFrame:
     """Return the model's row of the lake."""
     return pl.DataFrame(
         {
             "model_version": [model.model_version],
             "strategy": [strategy.name],
-            "n_rows": pl.Series([n_rows], dtype=pl.UInt32),
+            "n_rows": pl.Series([model.content.n_rows], dtype=pl.UInt32),
             "n_folds": pl.Series([len(model.folds)], dtype=pl.UInt16),
             "train_start": pl.Series([model.train_start_ns]).cast(UTC_NS),
             "train_end": pl.Series([model.train_end_ns]).cast(UTC_NS),
             "text": [model.to_text()],
         }
     )
-
-
-def _log(tracker: Tracker, model: TrainedModel, strategy: Strategy, lineage: Lineage) -> str:
-    """Record the model with the tracker; a version recorded before is found again."""
-    params = {key: digest_value(value) for key, value in strategy.training_values().items()}
-    return tracker.log_model(
-        model,
-        strategy=strategy.name,
-        params=params,
-        tags={
-            "code_version": lineage.code_version,
-            "inputs_hash": digest_of(dict(lineage.inputs)),
-            "synthetic": str(lineage.synthetic).lower(),
-            "seed": str(strategy.seed),
-        },
-        pictures={},
-        data_versions=lineage.inputs,
-    )
-
-
-def digest_value(value: object) -> str:
-    """Write a parameter for the tracker: short values as they are, long ones cut."""
-    text = str(value)
-    return text if len(text) <= 250 else f"{text[:230]}... ({len(text)} characters)"

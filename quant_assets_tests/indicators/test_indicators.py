@@ -98,7 +98,7 @@ def test_the_close_stands_in_the_bollinger_bands_where_its_deviation_says(market
 
 
 def test_a_flat_market_has_no_place_in_its_bands():
-    """After a move the bands of a flat price are rounding noise, not zero."""
+    """After a move, too, the bands of a flat price have no width."""
     close = np.concatenate([np.linspace(50_000.0, 61_234.567, 50), np.full(60, 61_234.567)])
     position = volatility.bollinger_position(close, period=20, deviations=2.0)
     assert np.isnan(position[-30:]).all()

@@ -180,17 +180,21 @@ def test_moves_at_the_open_score_more_than_at_midday():
     """Without regular hours the time of day is unknown and counts one half."""
     flat = day_bars(total=0.0, noise=1e-9)
 
-    def moved_at(minute: int) -> float:
+    def moved_at(minute: int, *, hours: tuple[int, int] = HOURS) -> float:
         later = pl.int_range(pl.len()) >= minute
         jump = [
             pl.when(later).then(pl.col(name) * 1.05).otherwise(pl.col(name)).alias(name)
             for name in ("open", "high", "low", "close")
         ]
-        return scan(flat.with_columns(jump))["quality"]
+        return scan(flat.with_columns(jump), regular_hours=hours)["quality"]
 
     opening, midday, power_hour = moved_at(10), moved_at(180), moved_at(380)
     assert midday < power_hour < opening
     assert opening - midday == pytest.approx(0.15 * 0.5, abs=1e-3)
+
+    later_open = OPEN_NS + 60 * NS_PER_MINUTE, CLOSE_NS
+    before_open, first_hour = (moved_at(at, hours=later_open) for at in (10, 70))
+    assert first_hour - before_open == pytest.approx(0.15 * 0.7, abs=1e-3)
 
 
 def test_the_spread_counts_where_quotes_are_known():

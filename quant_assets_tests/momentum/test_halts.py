@@ -51,5 +51,6 @@ def test_a_halt_has_its_start_and_end():
 
 def test_records_count_in_the_order_of_time_and_source():
     """Two records of one instant stand in the order in which they came."""
-    rows = status("HALT", "TRADING", "HALT", "TRADING").with_columns(ts=pl.lit(OPEN, dtype=UTC_NS))
-    assert count_halts(rows.sample(fraction=1.0, shuffle=True, seed=3)) == 2
+    rows = status("HALT", "HALT", "TRADING", "TRADING")
+    for one in (rows, rows.with_columns(ts=pl.lit(OPEN, dtype=UTC_NS))):
+        assert count_halts(one[[0, 2, 1, 3]]) == 1

@@ -90,11 +90,11 @@ def test_a_bar_is_loud_against_the_mean_so_far(market):
 @unhurried
 @given(walks())
 def test_the_highest_before_leaves_out_the_bar_itself(market):
-    """The stretch is [t - 30 min, t)."""
+    """The stretch is [t - 5 min, t)."""
     starts, logs, _ = market
-    found = highest_before(starts, logs, base_ns=30 * MINUTE)
+    found = highest_before(starts, logs, base_ns=5 * MINUTE)
     for at, now in enumerate(starts):
-        before = logs[(starts >= now - 30 * MINUTE) & (starts < now)]
+        before = logs[(starts >= now - 5 * MINUTE) & (starts < now)]
         assert found[at] == before.max() if len(before) else math.isnan(found[at])
 
 
@@ -167,6 +167,16 @@ def test_a_planted_failed_breakout_is_found_on_both_sides():
         assert count_reversals(starts, close, volume, least_move=0.004).failed_breakouts == 1
         quiet = np.full(120, 100.0)
         assert count_reversals(starts, close, quiet, least_move=0.004).failed_breakouts == 0
+
+
+def test_a_break_out_of_a_wide_range_is_no_breakout():
+    """What it left spanned more than twice the threshold: that was a trend already."""
+    starts, close, volume = planted()
+    wide = close.copy()
+    wide[45] = 99.0
+    assert count_reversals(starts, wide, volume, least_move=0.004).failed_breakouts == 0
+    wide[45] = 99.9
+    assert count_reversals(starts, wide, volume, least_move=0.004).failed_breakouts == 1
 
 
 def test_a_planted_flush_that_is_bought_back_is_found():

@@ -143,7 +143,7 @@ def test_csv_files_hold_the_simulated_bars(demo, spec):
 
 def test_dbn_files_hold_the_simulated_bars_by_the_symbology_of_the_day(demo):
     """Read with the vendor's decoder: ids change at midnight UTC, inside winter's sessions."""
-    folder, paths = demo
+    _, paths = demo
     found, ids = [], set()
     for path in (path for path in paths if ".ohlcv-1s." in path.name):
         metadata, *records = _decode(path)
@@ -167,8 +167,8 @@ def test_dbn_files_hold_the_simulated_bars_by_the_symbology_of_the_day(demo):
         for spec in DEMO_MARKET.equities
     ).sort("bar_start", "symbol")
     assert found == expected.rows()
-    # Ten sessions, of which the first five reach over midnight UTC; no id serves two days.
-    assert len(ids) == len({number for _, _, number in ids}) == 2 * 15
+    # Winter's five sessions reach over midnight UTC, so they span six days; no id serves two.
+    assert len(ids) == len({number for _, _, number in ids}) == 2 * (6 + 5)
 
 
 def test_every_session_has_status_and_one_has_a_pause(demo):
@@ -178,7 +178,7 @@ def test_every_session_has_status_and_one_has_a_pause(demo):
     for path in (path for path in paths if ".status." in path.name):
         metadata, *records = _decode(path)
         assert metadata.symbols == ["MOMO", "QSYN"]
-        pauses += [(path.name, r.reason.name) for r in records if str(r.is_trading) == "N"]
+        pauses += [(path.name, r.reason.name) for r in records if r.is_trading is False]
         opened = [r for r in records if r.action.name == "TRADING" and r.reason.name == "SCHEDULED"]
         assert len(opened) == 2
     assert pauses == [("synthetic-20240312.status.dbn.zst", "LULD_PAUSE")]

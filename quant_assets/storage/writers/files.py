@@ -5,9 +5,15 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import polars as pl
+
 from quant_assets.market.errors import CommitError
+
+DISK_ERRORS = (OSError, pl.exceptions.ComputeError)
+"""What a full disk raises: the system's error, and the one polars makes of it for Parquet."""
 
 
 def replace_file(target: Path, write: Callable[[Path], object]) -> None:
@@ -30,10 +36,12 @@ def replace_file(target: Path, write: Callable[[Path], object]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         write(staged)
         publish(staged, target)
-    except OSError as error:
+    except DISK_ERRORS as error:
         raise refused(target, error) from error
     finally:
-        staged.unlink(missing_ok=True)
+        # Where the folder is none, there is nothing to take away either.
+        with suppress(NotADirectoryError):
+            staged.unlink(missing_ok=True)
 
 
 def publish(staged: Path, target: Path) -> None:
@@ -43,12 +51,13 @@ def publish(staged: Path, target: Path) -> None:
     _sync(target.parent)
 
 
-def refused(target: Path, error: OSError) -> CommitError:
+def refused(target: Path, error: Exception) -> CommitError:
     """Return the error for a file that the disk did not take."""
+    cause = error.strerror if isinstance(error, OSError) and error.strerror else error
     free = _free_bytes(target.parent)
     return CommitError(
         asked=f"write {target.name} in {target.parent}",
-        found=f"{error.strerror or error}; {free:,} bytes are free there",
+        found=f"{cause}; {free:,} bytes are free there",
         remedy="Free or grant the space and run it again: what stood there still stands.",
     )
 

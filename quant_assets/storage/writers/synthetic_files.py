@@ -12,7 +12,13 @@ from pathlib import Path
 
 from quant_assets.lineage.fingerprint import canonical_json
 from quant_assets.market.errors import InputError
-from quant_assets.storage.writers.files import file_sha256, publish, refused, replace_file
+from quant_assets.storage.writers.files import (
+    DISK_ERRORS,
+    file_sha256,
+    publish,
+    refused,
+    replace_file,
+)
 
 MARK_FILE = "synthetic.json"
 """Name of the side file: `{"files": {name: sha256}, "note": ..., "seed": ...}`."""
@@ -57,7 +63,7 @@ def write_synthetic_files(folder: Path, files: Mapping[str, Write], *, seed: int
         raise refused(folder / MARK_FILE, error) from error
     try:
         return _stage_and_show(folder, staging, files, seed)
-    except OSError as error:
+    except DISK_ERRORS as error:
         raise refused(folder / MARK_FILE, error) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from errno import EIO
 from pathlib import Path
 
 import polars as pl
@@ -35,15 +36,20 @@ def write_tick_sqlite(path: Path, contracts: Mapping[str, pl.DataFrame]) -> None
     ------
     SymbolError
         If a key is no contract code.
+    OSError
+        If the disk is full or refuses.
     """
-    with closing(sqlite3.connect(path)) as database:
-        # Nobody reads the file yet, and the caller syncs it.
-        database.execute("PRAGMA journal_mode = OFF")
-        database.execute("PRAGMA synchronous = OFF")
-        for code, trades in contracts.items():
-            table = f"{parse_contract(code).code}_TICK"
-            _write_table(database, table, _rows(trades))
-        database.commit()
+    tables = {f"{parse_contract(code).code}_TICK": code for code in contracts}
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            # Nobody reads the file yet, and the caller syncs it.
+            database.execute("PRAGMA journal_mode = OFF")
+            database.execute("PRAGMA synchronous = OFF")
+            for table, code in tables.items():
+                _write_table(database, table, _rows(contracts[code]))
+            database.commit()
+    except sqlite3.OperationalError as error:
+        raise OSError(EIO, str(error), str(path)) from error
 
 
 def _write_table(

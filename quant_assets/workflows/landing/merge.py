@@ -85,9 +85,7 @@ def merge_events(landed: pl.DataFrame, events: pl.DataFrame) -> Merged:
     )
 
 
-def merge_streams(
-    landed: pl.DataFrame, events: pl.DataFrame, *, stream: tuple[str, ...]
-) -> Merged:
+def merge_streams(landed: pl.DataFrame, events: pl.DataFrame, *, stream: tuple[str, ...]) -> Merged:
     """Merge events of several streams that share a partition, each within its own span of time.
 
     Parameters
@@ -105,7 +103,9 @@ def merge_streams(
     is_inside = pl.col("ts").is_between("_first", "_last").fill_null(value=False)
     inside = placed.filter(is_inside).select(old.columns)
     others = placed.filter(~is_inside).select(old.columns)
-    kept, restated = _compare(inside.sort(stream, maintain_order=True), new.sort(stream, maintain_order=True))
+    kept, restated = _compare(
+        inside.sort(stream, maintain_order=True), new.sort(stream, maintain_order=True)
+    )
     rows = pl.concat([others, new]).sort(["ts", *stream], maintain_order=True)
     return Merged(
         frame=number(rows).select(landed.columns),

@@ -59,9 +59,14 @@ class Partition:
         return "/".join(f"{name}={value}" for name, value in self.levels)
 
     @property
+    def session_label(self) -> str:
+        """The session as index and footers write it."""
+        return self.session.isoformat() if self.session else ""
+
+    @property
     def order(self) -> tuple[str, tuple[tuple[str, str], ...], str]:
         """What partitions are sorted by: never by the order in which they were met."""
-        return self.table, self.levels, self.session.isoformat() if self.session else ""
+        return self.table, self.levels, self.session_label
 
 
 def levels_of(batch: RawBatch) -> tuple[tuple[str, str], ...]:

@@ -66,8 +66,7 @@ def give_homes(spill: Spill, landed: Sequence[Partition]) -> None:
     homeless = [
         partition
         for partition in spill.partitions()
-        if partition.table == QUARANTINE.name
-        and not (partition.symbol and partition.session)
+        if partition.table == QUARANTINE.name and not (partition.symbol and partition.session)
     ]
     for partition in homeless:
         own = [p for p in landed if p.symbol == partition.symbol] or list(landed)

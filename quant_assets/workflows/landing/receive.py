@@ -184,7 +184,6 @@ class _Landing:
             refuse_mix(self.workspace.state, origin, source.name)
             aside = [p for p in spill.partitions() if p.table == QUARANTINE.name]
             entries = [store.set_aside(partition, spill.take(partition)) for partition in aside]
-            store.look_up(landed)
             stored = [store.land(partition, spill.take(partition)) for partition in landed]
         _remark_restated(intake.reasons, stored)
         report = self._report(intake, stored, rows_in, repeated)

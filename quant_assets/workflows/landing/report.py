@@ -118,9 +118,7 @@ class Reasons:
 
     def listed(self) -> tuple[Reason, ...]:
         """Return one reason a rule."""
-        return tuple(
-            Reason(rule, count, self._where(rule)) for rule, count in self._counts.items()
-        )
+        return tuple(Reason(rule, count, self._where(rule)) for rule, count in self._counts.items())
 
     def _where(self, rule: str) -> str:
         """Name the first places, and say how many more there are."""

@@ -50,9 +50,7 @@ def iso(stamp_ns: int) -> str:
     return f"{whole}.{fraction}+00:00" if fraction else f"{whole}+00:00"
 
 
-def _by_date(
-    stamps: npt.NDArray[np.int64], amounts: npt.NDArray[np.float64]
-) -> dict[str, float]:
+def _by_date(stamps: npt.NDArray[np.int64], amounts: npt.NDArray[np.float64]) -> dict[str, float]:
     """Return the sum of the amounts of each date, in row order."""
     days = stamps // NS_PER_DAY
     first = int(days.min())

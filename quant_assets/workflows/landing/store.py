@@ -1,18 +1,18 @@
 """Stores a file's partitions: merged with what is landed, committed where anything changed."""
 
 import fcntl
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from quant_assets.lineage.records import Lineage, SourceReceipt
+from quant_assets.storage.commit import read_footer
 from quant_assets.storage.index import Entry
-from quant_assets.storage.layout import TEMPORARY
+from quant_assets.storage.layout import TEMPORARY, file_key, relative_path
 from quant_assets.storage.readers.base import Landed
 from quant_assets.ticks.schema import QUARANTINE
 from quant_assets.workflows.landing.marks import Origin
@@ -35,9 +35,6 @@ from quant_assets.workflows.landing.receipts import landing_code_version
 from quant_assets.workflows.landing.stats import partition_stats
 from quant_assets.workflows.workspace import Workspace
 
-_MANY_SESSIONS = 16
-"""Sessions of one symbol from which the index is read as a whole, and not one by one."""
-
 _VOLUMES = {Landed.TICKS: "qty", Landed.BARS: "volume"}
 
 
@@ -51,6 +48,15 @@ class Stored:
     changed: bool
     first_ns: int
     last_ns: int
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What a partition held before."""
+
+    frame: pl.DataFrame
+    data_version: str
+    sources: tuple[SourceReceipt, ...]
 
 
 @contextmanager
@@ -80,15 +86,6 @@ class Store:
     workspace: Workspace
     source: SourceReceipt
     origin: Origin
-    _held: dict[tuple[str, str], dict[str, Entry]] = field(default_factory=dict)
-
-    def look_up(self, partitions: Iterable[Partition]) -> None:
-        """Read the index once for symbols with many sessions; `land` asks for the others."""
-        counts = Counter((partition.table, partition.hive) for partition in partitions)
-        for (table, hive), count in counts.items():
-            if count >= _MANY_SESSIONS:
-                found = self.workspace.lake.index.entries(table, hive=hive)
-                self._held[table, hive] = {entry.session: entry for entry in found}
 
     def land(self, partition: Partition, rows: pl.DataFrame) -> Stored:
         """Merge rows into a landed partition and commit it, if anything changes by that.
@@ -99,12 +96,12 @@ class Store:
             If it cannot be stored; the version before still stands.
         """
         new = self._finished(partition, rows)
-        entry = self._entry(partition)
-        merged = _merge(partition, self.workspace.lake.read(entry) if entry else None, new)
-        changed = entry is None or merged.committed > 0 or merged.restated > 0
-        sources = self._sources(entry)
-        if entry is None or changed or sources != self._known(entry):
-            entry = self._commit(partition, merged.frame, sources)
+        held = self._held(partition)
+        merged = _merge(partition, held.frame if held else None, new)
+        changed = merged.committed > 0 or merged.restated > 0
+        entry = None if changed else self._standing(partition, held)
+        if entry is None:
+            entry = self._commit(partition, merged.frame, self._sources(held))
         stamps = new[time_column(partition.table)].to_physical()
         first, last = int(stamps.min()), int(stamps.max())  # type: ignore[arg-type]
         return Stored(partition, entry, merged, changed, first, last)
@@ -115,31 +112,44 @@ class Store:
             pl.lit(partition.session, pl.Date).alias("session"),
             pl.lit(self.source.sha256).alias("file_sha256"),
         ).select(columns_of(QUARANTINE.name).keys())
-        entry = self._entry(partition)
-        kept = self.workspace.lake.read(entry) if entry else new.clear()
-        merged = QUARANTINE.check(merge_quarantine(kept, new))
-        if entry and merged.equals(kept):
-            return entry
-        return self._commit(partition, merged, self._sources(entry))
+        held = self._held(partition)
+        merged = QUARANTINE.check(merge_quarantine(held.frame if held else new.clear(), new))
+        entry = self._standing(partition, held) if held and merged.equals(held.frame) else None
+        return entry or self._commit(partition, merged, self._sources(held))
 
-    def _entry(self, partition: Partition) -> Entry | None:
-        """Return the index entry of what is landed in a partition."""
-        session = partition.session.isoformat() if partition.session else ""
-        held = self._held.get((partition.table, partition.hive))
-        if held is not None:
-            return held.get(session)
-        found = self.workspace.lake.index.entries(
-            partition.table, hive=partition.hive, session=session
+    def _held(self, partition: Partition) -> _Held | None:
+        """Return what a partition holds, by its file: in doubt the footer wins over the index.
+
+        A writer that was killed between renaming a file and noting it left rows that the index
+        does not know; they are landed all the same.
+        """
+        table = TABLES[partition.table]
+        key = file_key(table, dict(partition.levels), partition.session)
+        path = self.workspace.lake.root / relative_path(key, table.grain)
+        if not path.exists():
+            return None
+        part = read_footer(path)["parts"][partition.session_label]
+        return _Held(
+            frame=pl.read_parquet(path, hive_partitioning=False),
+            data_version=part["data_version"],
+            sources=Lineage.from_json(part["lineage"]).sources,
         )
-        return found[0] if found else None
 
-    def _known(self, entry: Entry | None) -> tuple[SourceReceipt, ...]:
-        """Return the files that a landed partition came from."""
-        return self.workspace.lake.lineage(entry).sources if entry else ()
+    def _standing(self, partition: Partition, held: _Held | None) -> Entry | None:
+        """Return the index entry of a partition that needs no commit, None where it needs one.
 
-    def _sources(self, entry: Entry | None) -> tuple[SourceReceipt, ...]:
-        """Return those files and this one; the same bytes under another name count once."""
-        known = self._known(entry)
+        It needs one where its footer does not name this file yet, or the index lags behind it.
+        """
+        if held is None or self._sources(held) != held.sources:
+            return None
+        found = self.workspace.lake.index.entries(
+            partition.table, hive=partition.hive, session=partition.session_label
+        )
+        return next((e for e in found if e.data_version == held.data_version), None)
+
+    def _sources(self, held: _Held | None) -> tuple[SourceReceipt, ...]:
+        """Return the files that a partition comes from, with this one; equal bytes count once."""
+        known = held.sources if held else ()
         if any(source.sha256 == self.source.sha256 for source in known):
             return known
         return tuple(sorted((*known, self.source)))
@@ -162,9 +172,6 @@ class Store:
             lineage,
             session=partition.session,
         )
-        held = self._held.get((partition.table, partition.hive))
-        if held is not None:
-            held[committed.entry.session] = committed.entry
         return committed.entry
 
     def _finished(self, partition: Partition, rows: pl.DataFrame) -> pl.DataFrame:

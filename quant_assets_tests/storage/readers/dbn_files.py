@@ -4,13 +4,15 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 
-import databento_dbn
+import databento_dbn  # noqa: TID253 -- the vendor's encoder and record types are the oracle
 import numpy as np
 import polars as pl
 import zstandard
 
+from quant_assets.market.instruments import InstrumentBook
 from quant_assets.storage.package_data import load_instruments
 from quant_assets.storage.readers.base import RawBatch, Remark, SetAside, SourceFile
 from quant_assets.storage.readers.dbn import DbnReader
@@ -164,4 +166,9 @@ def collect(reader: object) -> Read:
 
 def read_dbn(source: SourceFile, **budget: float) -> Read:
     """Read a DBN file to its end."""
-    return collect(DbnReader(source, load_instruments(None).instrument, **budget))
+    return collect(DbnReader(source, _instruments().instrument, **budget))
+
+
+@cache
+def _instruments() -> InstrumentBook:
+    return load_instruments(None)

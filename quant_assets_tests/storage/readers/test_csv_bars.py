@@ -148,7 +148,7 @@ def test_a_batch_has_the_landed_columns(tmp_path: Path) -> None:
         ("2012.02.01,00:00,1,57597,1,57606,1,57542,1,57559,0\n", "decimal_comma", "line 1"),
         (HEADER.replace(",", ";") + "2012-02-01;1,5;1,6;1,5;1,5;0\n", "decimal_comma", "line 1"),
         (HEADER + "2012-02-01,1,5,1,6,1,5,1,5,0\n", "decimal_comma", "line 1"),
-        ("bar,bucket,p,q,r,s\n2014-05-01 05:00,1,2,3,4,5\n" * 3, "unknown_format", "line 1"),
+        ("bar,bucket,p,q,r,s\n" + "2014-05-01 05:00,1,2,3,4,5\n" * 3, "unknown_format", "line 1"),
         ("hello\nworld\n", "unknown_format", "line 1"),
         ('{"time": 1, "open": 2}\n', "unknown_format", "line 1"),
         (HEADER + "x,1,1,1,1,1\n", "no_readable_row", ""),

@@ -71,7 +71,9 @@ def test_a_file_cut_inside_a_record_is_refused(tmp_path: Path, cut: int):
 def test_a_frame_cut_anywhere_is_refused(tmp_path: Path):
     """A zstd frame without its end never passes for a whole day."""
     packed = zstandard.ZstdCompressor(write_checksum=True).compress(CONTENT)
-    for cut in range(1, len(packed)):
+    rng = random.Random(4)  # noqa: S311 -- a seeded choice of places, no secret
+    places = [*range(1, 40), *range(len(packed) - 40, len(packed))]
+    for cut in places + rng.sample(range(40, len(packed) - 40), 200):
         path = tmp_path / "x"
         path.write_bytes(packed[:cut])
         assert rule_of(source_of(path)) in {"truncated_file", "truncated_record", "not_dbn"}, cut
@@ -123,9 +125,7 @@ def test_one_wrong_record_refuses_the_file(tmp_path: Path, field: str, value: ob
     records = trades(50)
     records[field][41] = value
     source = write(tmp_path / "x", header("trades", SPY) + records.tobytes())
-    with pytest.raises(
-        FileRejectedError, match=rf"{'record' if field == 'length' else ''}"
-    ) as caught:
+    with pytest.raises(FileRejectedError) as caught:
         read_dbn(source)
     assert caught.value.rule == rule
     assert caught.value.where == "record 42"

@@ -327,7 +327,7 @@ def test_csv_and_parquet_of_the_same_trades_give_equal_frames(shared_data: Path,
         read_source(source_of(shared_data / "orderflow" / f"{stem}.trades.{kind}")).frame
         for kind in ("csv", "parquet")
     ]
-    assert frames[0].select(TICK_COLUMNS).equals(frames[1].select(TICK_COLUMNS))
+    assert frames[0].select(*TICK_COLUMNS).equals(frames[1].select(*TICK_COLUMNS))
 
 
 @pytest.mark.shared

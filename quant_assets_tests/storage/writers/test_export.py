@@ -90,3 +90,14 @@ def test_a_target_that_cannot_be_written_is_a_commit_error(tmp_path, frame, name
     with pytest.raises(CommitError, match=name):
         export_frame(frame, tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_full_disk_leaves_the_old_file_and_no_rest(tmp_path, small_disk, name):
+    """Half an export is never seen."""
+    (tmp_path / name).write_text("old")
+    big = pl.DataFrame({"n": range(100_000)}).with_columns(h=pl.col("n").hash())
+    with small_disk(), pytest.raises(CommitError, match="File too large"):
+        export_frame(big, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "old"

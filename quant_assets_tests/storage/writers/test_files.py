@@ -63,7 +63,7 @@ def test_a_full_disk_is_said_with_what_to_do(tmp_path):
 def test_a_folder_that_cannot_be_made_is_a_commit_error(tmp_path):
     """A file stands where the folder should be."""
     (tmp_path / "a").write_text("in the way")
-    with pytest.raises(CommitError, match="write b.csv"):
+    with pytest.raises(CommitError, match=r"write b\.csv"):
         replace_file(tmp_path / "a" / "b.csv", lambda path: path.write_text("new"))
 
 

@@ -110,3 +110,13 @@ def test_a_mark_that_cannot_be_read_is_refused(tmp_path, text):
 def test_a_folder_without_a_mark_lists_nothing(tmp_path):
     """Real files need no mark."""
     assert read_mark(tmp_path) == {}
+
+
+def test_a_full_disk_changes_nothing(tmp_path, small_disk):
+    """The market before still stands, and the rest of the new one is taken away."""
+    write_synthetic_files(tmp_path, _files(a="1", b="2"), seed=1)
+    with small_disk(), pytest.raises(CommitError, match="File too large"):
+        write_synthetic_files(tmp_path, _files(a="other", b="x" * 100_000), seed=2)
+    assert _names(tmp_path) == ["a", "b", MARK_FILE]
+    assert [(tmp_path / name).read_text() for name in "ab"] == ["1", "2"]
+    assert json.loads((tmp_path / MARK_FILE).read_text())["seed"] == 1

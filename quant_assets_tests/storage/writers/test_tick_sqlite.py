@@ -86,6 +86,13 @@ def test_a_name_that_is_no_contract_makes_no_table(tmp_path):
         write_tick_sqlite(tmp_path / "t.sqlite", {'ES"; DROP': _trades(1_000_000_000)})
 
 
+def test_a_full_disk_is_an_error_of_the_system(tmp_path, small_disk):
+    """SQLite's own error becomes the one that file writers expect."""
+    trades = _trades(*range(1_000_000_000, 6_000_000_000, 1_000_000))
+    with small_disk(), pytest.raises(OSError, match="disk"):
+        write_tick_sqlite(tmp_path / "t.sqlite", {"ESH24": trades})
+
+
 @pytest.mark.shared
 def test_tables_are_declared_as_in_the_vendors_database(tmp_path, shared_data):
     """The same statement but for the contract."""

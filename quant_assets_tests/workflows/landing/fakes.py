@@ -76,7 +76,10 @@ def bar_batch(
         {
             "place": pl.Series(range(1, len(rows) + 1), dtype=pl.UInt64),
             "bar_start": pl.Series([stamp for stamp, _ in rows], dtype=UTC_NS),
-            **{name: pl.Series(price, dtype=pl.Float64) for name in ("open", "high", "low", "close")},
+            **{
+                name: pl.Series(price, dtype=pl.Float64)
+                for name in ("open", "high", "low", "close")
+            },
             "volume": pl.Series([volume] * len(rows), dtype=pl.Float64),
         }
     )
@@ -85,7 +88,9 @@ def bar_batch(
     )
 
 
-def bar_run(first: str, n: int, *, minutes: int = 15, price: float = 1.5) -> list[tuple[datetime, float]]:
+def bar_run(
+    first: str, n: int, *, minutes: int = 15, price: float = 1.5
+) -> list[tuple[datetime, float]]:
     """Return `n` bars in a row, from a first stamp on."""
     begin = at(first)
     return [(begin + timedelta(minutes=minutes * i), price + i / 1000) for i in range(n)]

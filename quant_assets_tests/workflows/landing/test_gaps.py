@@ -64,7 +64,9 @@ def test_a_silence_counts_when_it_is_long_in_minutes_and_in_bars(
 def test_closed_hours_are_no_gap() -> None:
     """Before the open of a stock exchange nothing is missing; from the open on it is."""
     assert gaps_of("2014-06-05", [8 * 60, 13 * 60 + 30], calendar="XNYS") == []
-    assert gaps_of("2014-06-05", [8 * 60, 15 * 60], calendar="XNYS") == ["2014-06-05 13:30 to 14:59"]
+    assert gaps_of("2014-06-05", [8 * 60, 15 * 60], calendar="XNYS") == [
+        "2014-06-05 13:30 to 14:59"
+    ]
 
 
 def test_sunday_opens_thinly() -> None:

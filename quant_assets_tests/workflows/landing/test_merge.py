@@ -63,7 +63,9 @@ def test_bars_merge_as_dictionaries_do(old: dict[int, float], new: dict[int, flo
     """The oracle is a dictionary update."""
     merged = merge_bars(bars_of(old), bars_of(new))
     stamps = merged.frame["bar_start"].to_physical()
-    assert dict(zip(stamps, merged.frame["close"], strict=True)) == dict(sorted((old | new).items()))
+    assert dict(zip(stamps, merged.frame["close"], strict=True)) == dict(
+        sorted((old | new).items())
+    )
     assert stamps.is_sorted()
     assert merged.duplicates == sum(old.get(key) == value for key, value in new.items())
     assert merged.restated == sum(key in old and old[key] != value for key, value in new.items())
@@ -127,7 +129,9 @@ def test_files_that_do_not_overlap_may_come_in_any_order(
 def test_streams_that_share_a_session_do_not_replace_each_other() -> None:
     """Definitions of two contracts stand side by side; each is replaced by its own alone."""
     landed = merge_streams(
-        events_of([(0, 1), (5, 1)], of="ESH4"), events_of([(0, 1), (6, 1)], of="ESM4"), stream=("of",)
+        events_of([(0, 1), (5, 1)], of="ESH4"),
+        events_of([(0, 1), (6, 1)], of="ESM4"),
+        stream=("of",),
     )
     assert (landed.committed, landed.restated, landed.frame.height) == (2, 0, 4)
     again = merge_streams(landed.frame, events_of([(0, 2), (6, 1)], of="ESM4"), stream=("of",))

@@ -1,0 +1,70 @@
+"""Pages that a user opens: a tear sheet a strategy, and the leaderboard that links to them."""
+
+import os
+from pathlib import Path
+
+from quant_assets.backtests.schema import EQUITY
+from quant_assets.optimization.schema import LEADERBOARD
+from quant_assets.reports.leaderboard_page import build_leaderboard_page
+from quant_assets.reports.tear_sheet import Provenance, build_tear_sheet
+from quant_assets.signals.strategy import Strategy
+from quant_assets.workflows.strategy_backtest import StoredBacktest, stored_result
+from quant_assets.workflows.workspace import Workspace
+
+FOLDER = "reports"
+LEADERBOARD_PAGE = "leaderboard.html"
+
+
+def page_path(workspace: Workspace, name: str) -> Path:
+    """Return where a page lies."""
+    return workspace.root / FOLDER / name
+
+
+def write_tear_sheet(workspace: Workspace, strategy: Strategy, stored: StoredBacktest) -> Path:
+    """Write the tear sheet of a stored backtest; the same backtest gives the same bytes."""
+    lineage = workspace.lake.lineage(stored.equity)
+    provenance = Provenance(
+        data_versions=lineage.inputs,
+        code_version=lineage.code_version,
+        model_version=stored.trial.model_version,
+        command="quant materialize tear_sheet",
+        synthetic=lineage.synthetic,
+    )
+    currencies = {workspace.instrument(symbol).currency for symbol in stored.trial.symbols}
+    html = build_tear_sheet(
+        stored_result(workspace, strategy, stored),
+        strategy=strategy,
+        provenance=provenance,
+        currency=", ".join(sorted(currencies)),
+    )
+    return _write(page_path(workspace, f"{strategy.name}.html"), html)
+
+
+def write_leaderboard_page(workspace: Workspace) -> Path | None:
+    """Write the page of the stored leaderboard; None where there is none yet."""
+    entries = workspace.lake.index.entries(LEADERBOARD.name)
+    if not entries:
+        return None
+    board = workspace.lake.read(entries[0])
+    runs = workspace.lake.index.entries(EQUITY.name)
+    newest = {
+        row["trial_id"]: f"{row['strategy']}.html"
+        for row in board.filter(~board["is_stale"]).iter_rows(named=True)
+        if page_path(workspace, f"{row['strategy']}.html").exists()
+    }
+    html = build_leaderboard_page(
+        board, links=newest, synthetic=any(entry.synthetic for entry in runs)
+    )
+    return _write(page_path(workspace, LEADERBOARD_PAGE), html)
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write a page so that a reader sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        staged.write_text(text, encoding="utf-8")
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+    return path
