@@ -1,6 +1,7 @@
 """Bars from cleaned ticks."""
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from quant_assets.bars.buckets import Buckets, bucket_rows
@@ -14,9 +15,8 @@ def bars_from_ticks(ticks: pl.DataFrame, *, timeframe: Timeframe) -> pl.DataFram
     """Build the bars of one session from its cleaned ticks.
 
     Trades of quantity zero (spread legs, as some feeds give them) make no price, are no trade and
-    make no bar: a bucket of nothing else has no row. `buy_volume` and `sell_volume` are null where
-    no trade of the session has a side, and leave out trades of an unknown side where some have
-    one. `vwap` lies within low and high. Quotes are those that came with the bar's last trade.
+    make no bar: a bucket of nothing else has no row. Trades of an unknown side are in `volume`
+    alone. `vwap` lies within low and high. Quotes are those that came with the bar's last trade.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def bars_from_ticks(ticks: pl.DataFrame, *, timeframe: Timeframe) -> pl.DataFram
     if traded.is_empty():
         return BARS.empty()
     buckets = bucket_rows(traded["ts"].dt.epoch("ns").to_numpy(), traded["session"], timeframe)
-    price = traded["price"].to_numpy() / PRICE_SCALE
+    price = _decimal(traded["price"]).to_numpy()
     qty = np.ascontiguousarray(traded["qty"].to_numpy())
     high, low = extremes_by_group(price, price, buckets.first, buckets.end)
     volume = sum_by_group(qty, buckets.first, buckets.end)
@@ -54,20 +54,29 @@ def bars_from_ticks(ticks: pl.DataFrame, *, timeframe: Timeframe) -> pl.DataFram
             "vwap": np.clip(
                 sum_by_group(price * qty, buckets.first, buckets.end) / volume, low, high
             ),
-            "bid_close": traded["bid"].gather(last) / PRICE_SCALE,
-            "ask_close": traded["ask"].gather(last) / PRICE_SCALE,
+            "bid_close": _decimal(traded["bid"].gather(last)),
+            "ask_close": _decimal(traded["ask"].gather(last)),
         }
     )
     return BARS.check(frame)
 
 
-def _side_volumes(traded: pl.DataFrame, qty: np.ndarray, buckets: Buckets) -> dict[str, pl.Series]:
+def _decimal(counts: pl.Series) -> pl.Series:
+    """Return prices at rest as the Float64 nearest to their decimal value; null stays null.
+
+    Divided by numpy: polars multiplies by 1e-9 instead, which misses the nearest number for four
+    prices in ten (99.8 becomes 99.80000000000001).
+    """
+    values = counts.fill_null(0).to_numpy() / PRICE_SCALE
+    return pl.Series(counts.name, values).set(counts.is_null(), None)
+
+
+def _side_volumes(
+    traded: pl.DataFrame, qty: npt.NDArray[np.float64], buckets: Buckets
+) -> dict[str, npt.NDArray[np.float64]]:
     """Return the quantity of buying and of selling aggressors a bar."""
     columns = {}
-    is_told = bool((traded["side"] != "unknown").any())
     for side in ("buy", "sell"):
         of_side = np.where((traded["side"] == side).to_numpy(), qty, 0.0)
-        sums = sum_by_group(of_side, buckets.first, buckets.end)
-        values = sums if is_told else [None] * sums.shape[0]
-        columns[f"{side}_volume"] = pl.Series(values, dtype=pl.Float64)
+        columns[f"{side}_volume"] = sum_by_group(of_side, buckets.first, buckets.end)
     return columns

@@ -1,12 +1,12 @@
 """The one form of all assets partitioned by symbol and date: a range in, exact versions out."""
 
-import base64
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
 from quant_assets.defs.partitions import sessions_of
+from quant_assets.defs.pictures import as_metadata
 from quant_assets.defs.provenance import input_tags, version_tags
 from quant_assets.lineage.fingerprint import combined_version
 from quant_assets.observe.progress import report
@@ -131,8 +131,7 @@ def _picture(
     png = picture(view, outcomes)
     if png is None:
         return {}
-    encoded = base64.b64encode(png).decode()
-    return {"picture": dg.MetadataValue.md(f"![picture](data:image/png;base64,{encoded})")}
+    return {"picture": as_metadata(png)}
 
 
 def _checks(outcomes: Sequence[Outcome], bad: Sequence[Outcome]) -> list[dg.AssetCheckResult]:

@@ -58,11 +58,11 @@ def test_a_clean_column_raises_no_alarm(name):
 
 
 def test_rows_that_vanish_count_as_a_leak():
-    """A function that drops bars because of later ones knows the future."""
+    """A function that drops bars because of later ones knows the future, even without values."""
 
     def until_the_high(bars: pl.DataFrame) -> pl.DataFrame:
         top = bars["high"].arg_max() or 0
-        return bars[: top + 1].select("bar_start", value="close")
+        return bars[: top + 1].select("bar_start", value=pl.lit(None, pl.Float64))
 
     assert find_leaks(until_the_high, BARS, CUTS)
 

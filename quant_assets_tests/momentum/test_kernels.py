@@ -172,11 +172,11 @@ def test_a_planted_failed_breakout_is_found_on_both_sides():
 def test_a_break_out_of_a_wide_range_is_no_breakout():
     """What it left spanned more than twice the threshold: that was a trend already."""
     starts, close, volume = planted()
-    wide = close.copy()
-    wide[45] = 99.0
-    assert count_reversals(starts, wide, volume, least_move=0.004).failed_breakouts == 0
-    wide[45] = 99.9
-    assert count_reversals(starts, wide, volume, least_move=0.004).failed_breakouts == 1
+    for height, expected in ((0.004, 1), (0.012, 0)):
+        climb = np.append(np.full(30, -height), np.linspace(-height, 0.0, 30))
+        path = np.append(100.0 * np.exp(climb), close[60:])
+        found = count_reversals(starts, path, volume, least_move=0.004)
+        assert found.failed_breakouts == expected
 
 
 def test_a_planted_flush_that_is_bought_back_is_found():

@@ -139,25 +139,19 @@ def test_the_first_row_takes_the_nearest_expiry_beyond_five_sessions():
         assert found["known_at"].dt.date().to_list() == [first]
 
 
-def test_five_sessions_are_the_calendars_where_it_is_given():
-    """Good Friday makes a week of four sessions: XAU February 2013 style counts go by it."""
-    # XNYS: five sessions after Thursday 2013-03-21 end on Thursday 28, Friday is Good Friday.
+@pytest.mark.parametrize(("is_given", "expected"), [(True, "GCG14"), (False, "GCZ13")])
+def test_five_sessions_are_the_calendars_where_it_is_given(is_given, expected):
+    """Christmas makes five sessions longer than a week; else they are seven days."""
     calendar = load_calendars()["XNYS"]
-    day = {"GCH13": 1, "GCJ13": 2}
-    first = date(2013, 3, 20)
-    assert expiry_date(parse_contract("GCH13")) == date(2013, 3, 27)
-    assert calendar.next(first, 5)[-1] == date(2013, 3, 27)
+    first = date(2013, 12, 19)
+    assert calendar.next(first, 5)[-1] == expiry_date(parse_contract("GCZ13")) == date(2013, 12, 27)
     found = build_roll_map(
-        volumes(day, first=first), mode="previous_day", bounds=bounds, sessions_after=calendar.next
-    )
-    assert found["contract"].to_list() == ["GCJ13"]
-    found = build_roll_map(
-        volumes(day, first=date(2013, 3, 19)),
+        volumes({"GCZ13": 1, "GCG14": 2, "GCJ14": 3}, first=first),
         mode="previous_day",
         bounds=bounds,
-        sessions_after=calendar.next,
+        sessions_after=calendar.next if is_given else None,
     )
-    assert found["contract"].to_list() == ["GCH13"]
+    assert found["contract"].to_list() == [expected]
 
 
 def test_the_last_contract_starts_a_map_where_all_expire_soon():

@@ -13,7 +13,12 @@ import numpy.typing as npt
 from quant_assets.market.contracts import Contract
 from quant_assets.market.timeframes import NS_PER_DAY
 from quant_assets.storage.readers.base import Landed, RawBatch, Remark, SetAside, SourceFile, Tally
-from quant_assets.storage.readers.sqlite_access import Database, open_database, rejected
+from quant_assets.storage.readers.sqlite_access import (
+    DATABASE_ERRORS,
+    Database,
+    open_database,
+    rejected,
+)
 from quant_assets.storage.readers.sqlite_frames import Typed
 from quant_assets.storage.readers.sqlite_rows import TableDamagedError, TableRows, read_table
 from quant_assets.storage.readers.sqlite_sql import count_rows
@@ -89,7 +94,7 @@ class TickSqliteReader:
         """Sort the names of the file, and reject it where nothing of it is read."""
         try:
             names = catalogue(connection)
-        except sqlite3.DatabaseError as error:
+        except DATABASE_ERRORS as error:
             raise rejected("damaged_database", str(error), "Download it again.") from error
         if names.others:
             self.tally.notes["tables_not_read"] = ", ".join(names.others[:_NAMED])
@@ -112,7 +117,7 @@ class TickSqliteReader:
             with read_table(database, table, folder) as rows:
                 self.tally.rows_in += rows.count
                 yield from self._rows(table, rows)
-        except (TableDamagedError, sqlite3.DatabaseError) as error:
+        except (TableDamagedError, *DATABASE_ERRORS) as error:
             self.tally.rows_in += 1
             kind = Landed.TICKS if name.endswith("_TICK") else Landed.BARS
             yield SetAside("damaged_table", place=name, raw=str(error), kind=kind)

@@ -15,6 +15,9 @@ _WAL_FORMAT = 2
 _WAIT_SECONDS = 30.0
 _ASKED = "read a tick database"
 
+DATABASE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What Python's driver raises; the second where a damaged file makes its message no UTF-8."""
+
 
 @dataclass(frozen=True)
 class Database:
@@ -82,7 +85,7 @@ def _opens(path: Path) -> bool:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
         except sqlite3.OperationalError as error:
             return "locked" in str(error)
-        except sqlite3.DatabaseError:
+        except DATABASE_ERRORS:
             return True
     return True
 
@@ -130,7 +133,7 @@ def _probe(connection: sqlite3.Connection) -> None:
     except sqlite3.OperationalError as error:
         rule = "locked_database" if "locked" in str(error) else "damaged_database"
         raise rejected(rule, str(error), "Try again when its writer is done.") from error
-    except sqlite3.DatabaseError as error:
+    except DATABASE_ERRORS as error:
         raise rejected("damaged_database", str(error), "Download it again.") from error
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from quant_assets.storage.readers.sqlite_access import Database, rejected
+from quant_assets.storage.readers.sqlite_access import DATABASE_ERRORS, Database, rejected
 from quant_assets.storage.readers.sqlite_sql import count_rows, row_ids, select_plain, select_typed
 from quant_assets.storage.readers.sqlite_tables import TickTable
 
@@ -160,7 +160,7 @@ def _execute(cursor: Any, query: str) -> None:
 
     try:
         cursor.execute(query)
-    except (Error, OSError, pa.ArrowException) as error:
+    except (Error, OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise _fault(error) from error
 
 
@@ -170,7 +170,7 @@ def _next(reader: Any) -> pa.RecordBatch | None:
         return reader.read_next_batch()
     except StopIteration:
         return None
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise _fault(error) from error
 
 
@@ -226,7 +226,7 @@ def _read_mixed(
                     _note(unreadable, place, values)
             if good:
                 spool.add(_as_batch(good, table))
-    except sqlite3.Error as error:
+    except DATABASE_ERRORS as error:
         raise _fault(error) from error
     finally:
         if connection.in_transaction:

@@ -147,6 +147,11 @@ def _judged(batch: RawBatch) -> tuple[pl.DataFrame, pl.DataFrame]:
 def _stripped(batch: RawBatch, piece: pl.DataFrame) -> pl.DataFrame:
     """Drop what is no longer needed: bars may still be set aside, and keep their place."""
     if batch.kind is not Landed.BARS:
-        return piece.drop(_READING_AIDS, strict=False)
+        return piece.drop(*_READING_AIDS, *_empty_columns(piece), strict=False)
     place = pl.lit(batch.place_prefix) + pl.col("place").cast(pl.String)
     return piece.with_columns(place.alias("place")) if batch.place_prefix else piece
+
+
+def _empty_columns(piece: pl.DataFrame) -> list[str]:
+    """Return the columns that hold nothing: they come back when the partition is stored."""
+    return [column.name for column in piece.iter_columns() if column.null_count() == piece.height]

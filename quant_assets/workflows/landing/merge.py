@@ -117,7 +117,8 @@ def merge_streams(landed: pl.DataFrame, events: pl.DataFrame, *, stream: tuple[s
 
 def number(events: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with `seq` from 0 in their order."""
-    return events.with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias(SEQ))
+    numbers = pl.int_range(pl.len(), dtype=pl.UInt32).set_sorted()
+    return events.with_columns(numbers.alias(SEQ))
 
 
 def _compare(old: pl.DataFrame, new: pl.DataFrame) -> tuple[int, int]:

@@ -63,6 +63,25 @@ def cut_by_date(frame: pl.DataFrame, *, time: str, calendar: SessionCalendar) ->
     return Cut(_parted(frame.filter(is_session), days[is_session]), without, NO_SESSION)
 
 
+def is_outside_hours(
+    stamps: npt.NDArray[np.int64], *, session: date, calendar: SessionCalendar
+) -> npt.NDArray[np.bool_]:
+    """Tell for each stamp of one session whether its market did not trade, by the calendar.
+
+    The same as `calendar.outside_hours`, which looks every stamp up; ascending stamps change
+    their answer only where the market opens or closes, so these instants are looked up instead.
+    """
+    if bool(np.any(stamps[1:] < stamps[:-1])):
+        return calendar.outside_hours(stamps)
+    bounds = calendar.bounds(session)
+    turns = np.concatenate([calendar.break_start_ns, calendar.break_end_ns])
+    inside = turns[(turns > bounds.start_ns) & (turns < bounds.next_start_ns)]
+    edges = np.unique([bounds.start_ns, bounds.open_ns, bounds.close_ns, *inside])
+    edges = edges[edges < bounds.next_start_ns]
+    ends = np.append(np.searchsorted(stamps, edges[1:], side="left"), stamps.size)
+    return np.repeat(calendar.outside_hours(edges), np.diff(ends, prepend=0))
+
+
 def _sliced(
     frame: pl.DataFrame, stamps: npt.NDArray[np.int64], calendar: SessionCalendar
 ) -> list[tuple[date, pl.DataFrame]]:

@@ -33,7 +33,7 @@ def partition_stats(frame: pl.DataFrame, *, time: str, volume: str) -> dict[str,
     stamps = frame[time].to_physical().to_numpy()
     amounts = frame[volume].to_numpy()
     return {
-        "volume": float(np.bincount(np.zeros(amounts.size, np.intp), weights=amounts)[0]),
+        "volume": _sum(amounts),
         "first": iso(int(stamps.min())),
         "last": iso(int(stamps.max())),
         "volume_by_date": {
@@ -51,12 +51,26 @@ def iso(stamp_ns: int) -> str:
 
 
 def _by_date(stamps: npt.NDArray[np.int64], amounts: npt.NDArray[np.float64]) -> dict[str, float]:
-    """Return the sum of the amounts of each date, in row order."""
-    days = stamps // NS_PER_DAY
-    first = int(days.min())
-    sums = np.bincount((days - first).astype(np.intp), weights=amounts)
-    counts = np.bincount((days - first).astype(np.intp))
-    return {
-        str(np.datetime64(first + int(place), "D")): float(sums[place])
-        for place in np.flatnonzero(counts)
-    }
+    """Return the sum of the amounts of each date that has a row, in row order."""
+    if np.any(stamps[1:] < stamps[:-1]):
+        order = np.argsort(stamps // NS_PER_DAY, kind="stable")
+        stamps, amounts = stamps[order], amounts[order]
+    sums: dict[str, float] = {}
+    begin = 0
+    while begin < stamps.size:
+        day = int(stamps[begin]) // NS_PER_DAY
+        end = _end_of_day(stamps, begin, day)
+        sums[str(np.datetime64(day, "D"))] = _sum(amounts[begin:end])
+        begin = end
+    return sums
+
+
+def _end_of_day(stamps: npt.NDArray[np.int64], begin: int, day: int) -> int:
+    """Return where the rows of a day end; days ascend, the rows of one day need not."""
+    days_later = stamps[begin:] >= (day + 1) * NS_PER_DAY
+    return begin + int(np.argmax(days_later)) if days_later.any() else int(stamps.size)
+
+
+def _sum(amounts: npt.NDArray[np.float64]) -> float:
+    """Add up in row order: pairwise sums would depend on how rows are cut into partitions."""
+    return float(np.cumsum(amounts)[-1])

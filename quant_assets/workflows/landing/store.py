@@ -32,6 +32,7 @@ from quant_assets.workflows.landing.partition import (
 )
 from quant_assets.workflows.landing.quarantine import merge_quarantine
 from quant_assets.workflows.landing.receipts import landing_code_version
+from quant_assets.workflows.landing.sessions import is_outside_hours
 from quant_assets.workflows.landing.stats import partition_stats
 from quant_assets.workflows.workspace import Workspace
 
@@ -177,11 +178,13 @@ class Store:
     def _finished(self, partition: Partition, rows: pl.DataFrame) -> pl.DataFrame:
         """Return rows in the columns of their table: session, order and flags added."""
         wanted = columns_of(partition.table)
-        added: list[pl.Expr | pl.Series] = [pl.lit(partition.session, pl.Date).alias("session")]
-        if "outside_hours" in wanted:
+        session = partition.session
+        added: list[pl.Expr | pl.Series] = [pl.lit(session, pl.Date).alias("session")]
+        if "outside_hours" in wanted and session:
             stamps = rows["ts"].to_physical().to_numpy()
             calendar = self.workspace.calendar(partition.symbol)
-            added.append(pl.Series("outside_hours", calendar.outside_hours(stamps)))
+            flags = is_outside_hours(stamps, session=session, calendar=calendar)
+            added.append(pl.Series("outside_hours", flags))
         added += [
             pl.lit(None, dtype).alias(name)
             for name, dtype in wanted.items()

@@ -9,10 +9,9 @@ from pathlib import Path
 from quant_assets.storage.readers.sqlite import TickSqliteReader
 from quant_assets_tests.storage.readers.dbn_files import Read, collect, source_of
 
-TICK_COLUMNS = "timestamp TEXT, price REAL, volume INTEGER, bid REAL, ask REAL, bid_size INTEGER, ask_size INTEGER"
-BAR_COLUMNS = (
-    "timestamp TEXT, price REAL, volume INTEGER, bid REAL, ask REAL, open REAL, high REAL, low REAL"
-)
+_COMMON = "timestamp TEXT, price REAL, volume INTEGER, bid REAL, ask REAL"
+TICK_COLUMNS = f"{_COMMON}, bid_size INTEGER, ask_size INTEGER"
+BAR_COLUMNS = f"{_COMMON}, open REAL, high REAL, low REAL"
 TEN = "2013-10-07 10:00:00.000000"
 """10:00 in India, which is 04:30 UTC."""
 

@@ -1,7 +1,9 @@
 """What tick databases become, and what of them is set aside."""
 
+import random
 import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from quant_assets.storage.readers import sqlite_rows, sqlite_tables
 from quant_assets.storage.readers.base import Landed
 from quant_assets.storage.readers.sqlite_sql import quote_identifier
 from quant_assets.ticks.schema import RAW_BARS, RAW_TICKS
+from quant_assets_tests.storage.readers.dbn_files import Read
 from quant_assets_tests.storage.readers.sqlite_files import (
     BAR_COLUMNS,
     TEN,
@@ -282,17 +285,14 @@ class TestTies:
 class TestDamage:
     """Damaged tables are dropped whole; what is no database is refused."""
 
-    def test_a_cut_database_keeps_its_sound_tables(self, tmp_path: Path):
-        """Tables whose pages are gone are damaged, counted as one each."""
+    @pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.99])
+    def test_a_cut_database_is_refused(self, tmp_path: Path, share: float):
+        """SQLite refuses a file that is shorter than its header says."""
         rows = [tick(price=1000 + row) for row in range(3_000)]
         path = make(tmp_path / "x", {"GCG14_TICK": rows[:50], "GCZ13_TICK": rows})
         content = path.read_bytes()
-        path.write_bytes(content[: len(content) // 2])
-        read = read_sqlite(path)
-        assert read.rules() == {"damaged_table": 1}
-        assert "malformed" in read.asides[0].raw
-        assert read.frame().height == 50
-        assert read.rows_in == 51
+        path.write_bytes(content[: int(len(content) * share)])
+        assert rule_of(path) == "damaged_database"
 
     def test_damage_in_the_last_page_gives_no_row_before_it(self, tmp_path: Path):
         """Batches are given only once their table was read to its end."""
@@ -320,8 +320,6 @@ class TestDamage:
 
     def test_flipped_bytes_never_end_in_another_error(self, tmp_path: Path):
         """Whatever byte is wrong, the file is read with its count kept, or refused."""
-        import random
-
         rows = [tick(price=1000 + row) for row in range(60)]
         path = make(tmp_path / "x", {"GCG14_TICK": rows, "GCZ13_TICK": rows})
         content = path.read_bytes()
@@ -404,10 +402,8 @@ class TestRealFiles:
         assert not read.asides
 
 
-def read_elsewhere(path: Path):  # noqa: ANN201 -- the type of `read_sqlite`
+def read_elsewhere(path: Path) -> Read:
     """Read a copy under another name in another folder."""
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "other name.bin"
         shutil.copyfile(path, copy)

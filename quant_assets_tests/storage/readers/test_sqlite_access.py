@@ -1,6 +1,5 @@
 """Reading beside a writer: nothing is missed, changed or left behind."""
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +22,7 @@ deadline = time.monotonic() + 20
 while time.monotonic() < deadline:
     with connection:
         connection.executemany(insert, [row] * 50)
+    time.sleep(0.01)
 """
 
 
@@ -113,4 +113,4 @@ def test_a_path_with_signs_of_a_uri_is_one_path(tmp_path: Path):
     folder.mkdir()
     path = make(folder / "x?y.sqlite", {"GCZ13_TICK": [tick()]})
     assert read_sqlite(path).rows_in == 1
-    assert os.listdir(folder) == ["x?y.sqlite"]
+    assert [each.name for each in folder.iterdir()] == ["x?y.sqlite"]

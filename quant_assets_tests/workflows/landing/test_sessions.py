@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from quant_assets.market.columns import UTC_NS
 from quant_assets.storage.package_data import load_calendars
-from quant_assets.workflows.landing.sessions import cut_by_date, cut_by_session
+from quant_assets.workflows.landing.sessions import (
+    cut_by_date,
+    cut_by_session,
+    is_outside_hours,
+)
 
 METALS = load_calendars()["CME_METALS"]
 FIRST = int(np.datetime64("2013-10-01", "ns").astype(np.int64))
@@ -53,3 +57,24 @@ def test_a_daily_bar_belongs_to_its_own_date_or_nowhere() -> None:
     assert (stocks.without.height, stocks.rule) == (1, "no_session")
     crypto = cut_by_date(frame, time="bar_start", calendar=load_calendars()["CRYPTO"])
     assert [day for day, _ in crypto.pieces] == [date(2014, 5, 4), date(2014, 5, 5)]
+
+
+@given(
+    st.lists(st.integers(0, 24 * 60), max_size=40),
+    st.booleans(),
+    st.sampled_from(["CME_METALS", "CME_EQUITY", "XNYS", "FX", "CRYPTO"]),
+    st.sampled_from([date(2013, 10, 7), date(2013, 11, 29), date(2024, 3, 11)]),
+)
+def test_hours_told_by_their_edges_are_those_of_the_calendar(
+    minutes: list[int], is_sorted: bool, name: str, session: date
+) -> None:
+    """Ordinary sessions, half days, breaks; sorted or not."""
+    calendar = load_calendars()[name]
+    bounds = calendar.bounds(session)
+    stamps = np.array([bounds.start_ns + m * HOUR // 60 for m in minutes], dtype=np.int64)
+    edges = [bounds.open_ns, bounds.close_ns - 1, bounds.close_ns]
+    stamps = np.append(stamps, np.array(edges, dtype=np.int64))
+    stamps = stamps[stamps < bounds.next_start_ns]
+    stamps = np.sort(stamps) if is_sorted else stamps
+    found = is_outside_hours(stamps, session=session, calendar=calendar)
+    assert found.tolist() == calendar.outside_hours(stamps).tolist()

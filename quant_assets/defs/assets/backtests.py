@@ -1,0 +1,73 @@
+"""Backtests of strategies on their out-of-sample predictions, and their tear sheets."""
+
+import dagster as dg
+
+from quant_assets.defs.partitions import STRATEGIES
+from quant_assets.defs.pictures import as_metadata
+from quant_assets.lineage.fingerprint import combined_version
+from quant_assets.reports.pictures import draw_equity
+from quant_assets.resources.workspace import WorkspaceResource
+from quant_assets.stages import Stage
+from quant_assets.workflows.pages import write_tear_sheet
+from quant_assets.workflows.strategies import strategy
+from quant_assets.workflows.strategy_backtest import backtest_strategy
+
+
+@dg.asset(
+    group_name=Stage.BACKTESTS,
+    deps=[
+        dg.AssetDep("predictions", partition_mapping=dg.AllPartitionMapping()),
+        dg.AssetDep("bars", partition_mapping=dg.AllPartitionMapping()),
+    ],
+    partitions_def=STRATEGIES,
+    kinds={"numba", "parquet"},
+)
+def backtest(
+    context: dg.AssetExecutionContext, workspace: WorkspaceResource
+) -> dg.MaterializeResult[None]:
+    """Trades and marked-to-market equity: signal at a bar's close, fill on the next bar."""
+    opened = workspace.open()
+    chosen = strategy(opened, context.partition_key)
+    stored = backtest_strategy(opened, chosen, progress=context.log.info)
+    equity = opened.lake.read(stored.equity)
+    metrics = {
+        f"metric_{name}": float(value)
+        for name, value in stored.trial.metrics.items()
+        if value is not None
+    }
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(
+            combined_version({e.name: e.data_version for e in (stored.trades, stored.equity)})
+        ),
+        metadata={
+            "status": "made" if stored.is_new else "kept",
+            "trial_id": stored.trial.trial_id,
+            "trades": stored.trades.rows,
+            "symbols": ", ".join(stored.trial.symbols),
+            "first_session": stored.trial.first_session.isoformat(),
+            "last_session": stored.trial.last_session.isoformat(),
+            "equity": as_metadata(draw_equity(equity, title=f"{chosen.name}: equity")),
+            **metrics,
+        },
+    )
+
+
+@dg.asset(
+    group_name=Stage.BACKTESTS, deps=["backtest"], partitions_def=STRATEGIES, kinds={"html"}
+)
+def tear_sheet(
+    context: dg.AssetExecutionContext, workspace: WorkspaceResource
+) -> dg.MaterializeResult[None]:
+    """One page a strategy that makes no request: equity, drawdown, costs, trades, provenance."""
+    opened = workspace.open()
+    chosen = strategy(opened, context.partition_key)
+    stored = backtest_strategy(opened, chosen)
+    path = write_tear_sheet(opened, chosen, stored)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(stored.trial.trial_id),
+        metadata={
+            "page": dg.MetadataValue.path(str(path)),
+            "bytes": path.stat().st_size,
+            "trial_id": stored.trial.trial_id,
+        },
+    )

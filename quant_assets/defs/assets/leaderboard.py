@@ -1,0 +1,46 @@
+"""The leaderboard over all trials ever computed."""
+
+import dagster as dg
+
+from quant_assets.resources.workspace import WorkspaceResource
+from quant_assets.stages import Stage
+from quant_assets.workflows.leaderboard import ranked, store_leaderboard
+from quant_assets.workflows.pages import write_leaderboard_page
+
+SHOWN = ("strategy", "sharpe", "psr", "dsr", "n_trials", "is_stale")
+
+
+@dg.asset(
+    group_name=Stage.LEADERBOARD,
+    deps=[
+        dg.AssetDep("backtest", partition_mapping=dg.AllPartitionMapping()),
+        dg.AssetDep("tear_sheet", partition_mapping=dg.AllPartitionMapping()),
+    ],
+    kinds={"polars", "parquet", "html"},
+)
+def leaderboard(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
+    """Out-of-sample results, each deflated by how many trials were made on its data."""
+    opened = workspace.open()
+    stored = store_leaderboard(opened)
+    page = write_leaderboard_page(opened)
+    best = ranked(opened).head(20) if stored.rows else None
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(stored.data_version),
+        metadata={
+            "dagster/row_count": stored.rows,
+            "page": dg.MetadataValue.path(str(page)),
+            "best": dg.MetadataValue.md(_table(best.rows(named=True)) if best is not None else "-"),
+        },
+    )
+
+
+def _table(rows: list[dict[str, object]]) -> str:
+    """Return the first rows as a Markdown table."""
+    lines = [" | ".join(SHOWN), " | ".join("---" for _ in SHOWN)]
+    lines += [" | ".join(_cell(row[name]) for name in SHOWN) for row in rows]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    """Return a value as a reader wants it."""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

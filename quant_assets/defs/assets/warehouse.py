@@ -1,0 +1,39 @@
+"""DuckDB views over the lake, under the names that users know."""
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from quant_assets.lineage.fingerprint import combined_version
+from quant_assets.resources.workspace import WorkspaceResource
+from quant_assets.stages import Stage
+from quant_assets.storage.warehouse import (
+    WAREHOUSE_FILE,
+    count_rows,
+    create_views,
+    replaced_database,
+)
+from quant_assets.workflows.warehouse import warehouse_views
+
+
+@dg.asset(
+    group_name=Stage.WAREHOUSE,
+    deps=["leaderboard", "sessions"],
+    kinds={"duckdb"},
+)
+def warehouse(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
+    """Views `ohlcv_{SYMBOL}`, `features_{SYMBOL}`, `simulations` and others, in one file."""
+    opened = workspace.open()
+    views = warehouse_views(opened)
+    with (
+        replaced_database(opened.root) as staged,
+        DuckDBResource(database=str(staged)).get_connection() as connection,
+    ):
+        create_views(connection, views)
+    rows = count_rows(opened.root, [view.name for view in views])
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(combined_version({k: str(v) for k, v in rows.items()})),
+        metadata={
+            "file": dg.MetadataValue.path(str(opened.root / WAREHOUSE_FILE)),
+            "views": dg.MetadataValue.json(dict(rows)),
+        },
+    )

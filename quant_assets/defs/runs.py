@@ -1,0 +1,189 @@
+"""Runs of the graph on a Dagster instance, from the command line: waves of ranges, N at a time."""
+
+import logging
+import multiprocessing as mp
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+
+from quant_assets.defs.landed import landed_versions, observe, register
+from quant_assets.defs.partitions import range_tags
+from quant_assets.defs.selection import SessionRange, Wave, edges, select_assets, waves_of
+from quant_assets.observe.progress import listening
+from quant_assets.workflows.ranges import Outcome
+from quant_assets.workflows.strategies import strategies
+from quant_assets.workflows.strategy_model import training_entries
+from quant_assets.workflows.workspace import Workspace
+
+Tell = Callable[[str, str, str, int, int], None]
+"""Called with asset, status, partition, place and total as the work goes on."""
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One run: some assets over one range, one strategy, or unpartitioned."""
+
+    assets: tuple[str, ...]
+    partition: str | None = None
+    first: str | None = None
+    last: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the run is about."""
+        span = self.partition or (f"{self.first} to {self.last}" if self.first else "")
+        return f"{', '.join(self.assets)} {span}".strip()
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended."""
+
+    request: RunRequest
+    success: bool
+    message: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Partitions by status."""
+
+
+def load_graph() -> tuple[dg.Definitions, BaseAssetGraph]:
+    """Return the code location and its asset graph."""
+    from quant_assets.definitions import defs
+
+    definitions = defs()
+    return definitions, definitions.resolve_asset_graph()
+
+
+def materialize(
+    workspace: Workspace,
+    instance: dg.DagsterInstance,
+    selection: str,
+    ranges: Sequence[SessionRange],
+    *,
+    workers: int = 1,
+    tell: Tell = lambda *_: None,
+) -> Iterator[RunResult]:
+    """Make what a selection needs and is not fresh, wave after wave, runs beside each other.
+
+    A wave that fails stops nothing of the rest of it; waves below make what they can.
+    """
+    _, graph = load_graph()
+    observe(instance, landed_versions(workspace))
+    register(instance, workspace)
+    for wave in waves_of(graph, select_assets(graph, selection)):
+        register(instance, workspace)
+        yield from _run_all(_requests(workspace, wave, ranges), instance, workers, tell)
+
+
+def _requests(
+    workspace: Workspace, wave: Wave, ranges: Sequence[SessionRange]
+) -> list[RunRequest]:
+    """Return the runs of a wave."""
+    if wave.kind == "ranges":
+        spans = [edges(workspace, one) for one in ranges]
+        return [RunRequest(wave.assets, first=first, last=last) for first, last in spans]
+    if wave.kind == "strategies":
+        wanted = {one.symbol for one in ranges}
+        return [
+            RunRequest(wave.assets, partition=name)
+            for name, one in strategies(workspace).items()
+            if wanted & set(one.symbols or ()) and training_entries(workspace, one)
+        ]
+    return [RunRequest(wave.assets)]
+
+
+def _run_all(
+    requests: Iterable[RunRequest], instance: dg.DagsterInstance, workers: int, tell: Tell
+) -> Iterator[RunResult]:
+    """Run requests, in this process or in several."""
+    waiting = list(requests)
+    if workers <= 1 or len(waiting) <= 1:
+        for request in waiting:
+            yield execute(request, instance, tell)
+        return
+    context = mp.get_context("spawn")
+    with context.Manager() as manager:
+        heard: Any = manager.Queue()
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            futures = [pool.submit(_execute_apart, request, heard) for request in waiting]
+            yield from _collect(futures, heard, tell)
+
+
+def _collect(futures: list[Future[RunResult]], heard: Any, tell: Tell) -> Iterator[RunResult]:
+    """Pass on what workers report until all are done, then their results in order."""
+    from queue import Empty
+
+    while True:
+        done = all(future.done() for future in futures)
+        try:
+            tell(*heard.get(timeout=0.05))
+        except Empty:
+            if done:
+                break
+    for future in futures:
+        yield future.result()
+
+
+def _execute_apart(request: RunRequest, heard: Any) -> RunResult:
+    """Execute a run in a worker process, on the instance that the environment names."""
+    with dg.DagsterInstance.get() as instance:
+        return execute(request, instance, lambda *told: heard.put(told))
+
+
+def execute(request: RunRequest, instance: dg.DagsterInstance, tell: Tell) -> RunResult:
+    """Execute one run in this process; its partitions are told as they end."""
+    definitions, _ = load_graph()
+    keys = {dg.AssetKey(name) for name in request.assets}
+    job = definitions.resolve_implicit_global_asset_job_def().get_subset(asset_selection=keys)
+    counts: dict[str, int] = {}
+
+    def heard(asset: str, outcome: Outcome, place: int, total: int) -> None:
+        counts[outcome.status.value] = counts.get(outcome.status.value, 0) + 1
+        tell(asset, outcome.status.value, str(outcome.key), place, total)
+
+    tags = range_tags(request.first, request.last) if request.first and request.last else {}
+    with listening(heard), _quiet():
+        result = job.execute_in_process(
+            instance=instance,
+            tags=tags,
+            partition_key=request.partition,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    for event in result.get_asset_materialization_events():
+        status = event.materialization.metadata.get("status")
+        if request.first is None:
+            name = str(status.value) if status else "made"
+            counts[name] = counts.get(name, 0) + 1
+            tell(event.asset_key.to_user_string(), name, request.partition or "", 1, 1)
+    return RunResult(request, result.success, _message(result), counts)
+
+
+def _message(result: dg.ExecuteInProcessResult) -> str:
+    """Return what a failed run says: its own failure's words, without a traceback."""
+    words = []
+    for event in result.get_step_failure_events():
+        data = event.step_failure_data
+        told = data.user_failure_data
+        error = data.error
+        cause = error.cause if error and error.cause else error
+        words.append(
+            str(told.description) if told else cause.message.strip() if cause else event.step_key
+        )
+    return "; ".join(words)
+
+
+class _quiet:
+    """Keep Dagster's own log lines off the terminal while a run goes on."""
+
+    def __enter__(self) -> None:
+        self._level = logging.getLogger("dagster").level
+        logging.getLogger("dagster").setLevel(logging.CRITICAL)
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("dagster").setLevel(self._level)
+

@@ -1,0 +1,182 @@
+"""What a request materializes: assets in waves, partitions as ranges."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+
+from quant_assets.defs.partitions import STRATEGIES, partition_key
+from quant_assets.market.errors import InputError
+from quant_assets.workflows.recipe import Key
+from quant_assets.workflows.recipes.neighbours import landed_sessions
+from quant_assets.workflows.view import LakeView
+from quant_assets.workflows.workspace import Workspace
+
+NEAR = timedelta(days=4)
+"""Landed sessions no farther apart than a long weekend belong to one range."""
+
+LONGEST_RANGE = 250
+
+Kind = Literal["ranges", "strategies", "once"]
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Assets that run together: their partitions are the same, and nothing lies between them."""
+
+    assets: tuple[str, ...]
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class SessionRange:
+    """Sessions of one symbol from first to last, both included."""
+
+    symbol: str
+    first: date
+    last: date
+
+    @property
+    def days(self) -> list[date]:
+        """Every calendar day of the range."""
+        count = (self.last - self.first).days + 1
+        return [self.first + timedelta(days=n) for n in range(count)]
+
+    @property
+    def keys(self) -> list[Key]:
+        """Every calendar day as a partition."""
+        return [Key(self.symbol, day) for day in self.days]
+
+
+def select_assets(graph: BaseAssetGraph, selection: str) -> list[dg.AssetKey]:
+    """Return what a selection names and all that it needs, in the order of the graph.
+
+    Parameters
+    ----------
+    selection
+        In Dagster's syntax: `features`, `*`, `group:bars`, `key:"bars"+`.
+
+    Raises
+    ------
+    InputError
+        If it is no selection, or names nothing that can be made.
+    """
+    from dagster._core.errors import DagsterError
+
+    try:
+        chosen = dg.AssetSelection.from_string(selection).upstream().resolve(graph)
+    except (DagsterError, ValueError) as error:
+        raise _nothing(graph, selection, " ".join(str(error).split())[:200]) from error
+    made = [key for key in graph.toposorted_asset_keys if key in chosen]
+    made = [key for key in made if key in graph.materializable_asset_keys]
+    if not made:
+        raise _nothing(graph, selection, "no asset that can be made")
+    return made
+
+
+def _nothing(graph: BaseAssetGraph, selection: str, found: str) -> InputError:
+    """Say which assets there are."""
+    names = sorted(key.to_user_string() for key in graph.materializable_asset_keys)
+    return InputError(
+        asked=f"materialize {selection!r}",
+        found=found,
+        remedy=f"Assets are {', '.join(names)}; '*' is all of them.",
+    )
+
+
+def waves_of(graph: BaseAssetGraph, assets: Collection[dg.AssetKey]) -> list[Wave]:
+    """Return assets grouped into waves: each needs only earlier waves, or its own."""
+    level: dict[dg.AssetKey, int] = {}
+    for key in graph.toposorted_asset_keys:
+        if key not in assets:
+            continue
+        above = [
+            level[parent] + (_kind(graph, parent) != _kind(graph, key))
+            for parent in graph.get(key).parent_keys
+            if parent in level
+        ]
+        level[key] = max(above, default=0)
+    groups: dict[tuple[int, Kind], list[str]] = {}
+    for key, number in level.items():
+        groups.setdefault((number, _kind(graph, key)), []).append(key.to_user_string())
+    return [Wave(tuple(names), kind) for (_, kind), names in sorted(groups.items())]
+
+
+def _kind(graph: BaseAssetGraph, key: dg.AssetKey) -> Kind:
+    """Return how an asset is partitioned."""
+    partitions = graph.get(key).partitions_def
+    if partitions is None:
+        return "once"
+    return "strategies" if partitions == STRATEGIES else "ranges"
+
+
+def ranges_of(
+    workspace: Workspace,
+    *,
+    symbols: Collection[str] = (),
+    first: date | None = None,
+    last: date | None = None,
+) -> list[SessionRange]:
+    """Return the ranges of a request; without dates, those that hold landed data.
+
+    Raises
+    ------
+    InputError
+        If a symbol has no landed data, or the dates are in the wrong order.
+    """
+    view = LakeView(workspace)
+    landed = {s: landed_sessions(view, s) for s in _landed_symbols(workspace)}
+    unknown = sorted(set(symbols) - set(landed))
+    if unknown or not landed:
+        raise InputError(
+            asked=f"sessions of {', '.join(unknown) or 'any symbol'}",
+            found=f"landed symbols are {', '.join(sorted(landed)) or 'none'}",
+            remedy="Land its files first: quant ingest FILE",
+        )
+    if first and last and last < first:
+        raise InputError(
+            asked=f"sessions from {first} to {last}",
+            found="the last lies before the first",
+            remedy="Swap --from and --to.",
+        )
+    found: list[SessionRange] = []
+    for symbol in sorted(symbols or landed):
+        days = [
+            day
+            for day in landed[symbol]
+            if day >= workspace.settings.partitions.start
+            and (first is None or day >= first)
+            and (last is None or day <= last)
+        ]
+        found += _clusters(symbol, days)
+    return found
+
+
+def _landed_symbols(workspace: Workspace) -> list[str]:
+    """Return the symbols with landed trades or bars."""
+    tables = ("raw_bars", "raw_ticks")
+    return sorted({e.symbol for table in tables for e in workspace.lake.index.entries(table)})
+
+
+def _clusters(symbol: str, days: list[date]) -> list[SessionRange]:
+    """Return runs of sessions that lie near each other, none longer than a run may be."""
+    found: list[SessionRange] = []
+    for day in days:
+        last = found[-1] if found else None
+        near = last is not None and day - last.last <= NEAR
+        if last and near and (day - last.first).days < LONGEST_RANGE:
+            found[-1] = SessionRange(symbol, last.first, day)
+        else:
+            found.append(SessionRange(symbol, day, day))
+    return found
+
+
+def edges(workspace: Workspace, wanted: SessionRange) -> tuple[str, str]:
+    """Return the first and the last Dagster partition of a range."""
+    grain = workspace.settings.partitions.grain
+    first, last = Key(wanted.symbol, wanted.first), Key(wanted.symbol, wanted.last)
+    return partition_key(first, grain), partition_key(last, grain)
+
