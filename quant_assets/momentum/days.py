@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from quant_assets.indicators.arrays import FloatArray, IntArray
+from quant_assets.indicators.arrays import FloatArray, IntArray, ratio
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import InputError
 from quant_assets.market.timeframes import NS_PER_HOUR, NS_PER_MINUTE, Timeframe
@@ -86,11 +86,11 @@ def scan_day(
         Where the bars are none, or of more than one session.
     """
     day = _Day.from_frame(bars_of_session, timeframe=timeframe, rules=rules)
-    ratio = volume_ratio(day.volume, previous_volumes, rules=rules)
+    times_usual = volume_ratio(day.volume, previous_volumes, rules=rules)
     is_suspect = day.is_suspect(previous_close)
     factors = Factors(
         move=None if is_suspect else move_factor(day.range_ratio),
-        volume=volume_factor(ratio),
+        volume=volume_factor(times_usual),
         clarity=day.clarity(),
         time=day.time(regular_hours),
         spread=spread_factor(_median_spread_bps(bars_of_session)),
@@ -105,7 +105,7 @@ def scan_day(
         reversals=day.reversals(rules),
     )
     row = day.prices() | {
-        "volume_ratio": ratio,
+        "volume_ratio": times_usual,
         "halts": halts,
         "day_class": str(classify(facts, rules=rules)),
         "quality": facts.quality,
@@ -158,7 +158,7 @@ class _Day:
             close=close,
             volumes=volumes,
             timeframe=timeframe,
-            range_ratio=(top - bottom) / float(open_[0]),
+            range_ratio=_share_of(top - bottom, float(open_[0])),
         )
 
     @property
@@ -176,7 +176,7 @@ class _Day:
             "low": low,
             "close": float(self.close[-1]),
             "volume": self.volume,
-            "range_pct": 100.0 * (high - low) / float(self.open[0]),
+            "range_pct": 100.0 * _share_of(high - low, float(self.open[0])),
         }
 
     def is_suspect(self, previous_close: float | None) -> bool:
@@ -210,7 +210,8 @@ class _Day:
     def gap(self, previous_close: float | None) -> float:
         """Return the largest jump from a close to the next open, as a share."""
         before = np.concatenate([[previous_close or self.open[0]], self.close[:-1]])
-        return float(np.max(np.abs(self.open / before - 1.0)))
+        jumps = np.abs(ratio(self.open, before) - 1.0)
+        return float(np.nanmax(jumps, initial=0.0))
 
     def reversals(self, rules: MomentumRules) -> Reversals:
         """Return failed breakouts and bought-back flushes; none are seen in longer bars."""
@@ -225,6 +226,11 @@ class _Day:
         steps = self.start_ns // _STEP_NS
         is_last = np.append(steps[1:] != steps[:-1], [True])
         return steps[is_last] * _STEP_NS, np.concatenate([self.open[:1], self.close[is_last]])
+
+
+def _share_of(width: float, price: float) -> float:
+    """Return a width as a share of a price; 0 where the price is not above zero."""
+    return width / price if price > 0.0 else 0.0
 
 
 def _hour_weights(starts: IntArray, open_ns: int, close_ns: int) -> FloatArray:

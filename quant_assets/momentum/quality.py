@@ -47,7 +47,7 @@ def quality_score(factors: Factors) -> float:
     for name, weight in _WEIGHTS.items():
         value = getattr(factors, name)
         total += weight * (UNKNOWN if value is None else value)
-    return min(total, 1.0)
+    return total
 
 
 def move_factor(range_ratio: float) -> float:

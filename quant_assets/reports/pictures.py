@@ -32,6 +32,7 @@ def draw_equity(equity: pl.DataFrame, *, title: str) -> bytes:
     depth = 100.0 * shown["drawdown"].to_numpy()
     lower.fill_between(ts, depth, 0.0, color=_RED, linewidth=0.0)
     lower.set_ylabel("drawdown %")
+    _space_dates(lower)
     return _png(figure)
 
 
@@ -80,8 +81,9 @@ def draw_roll_volumes(volumes: pl.DataFrame, *, root: str, rolled_on: Sequence[d
         axes.axvline(np.datetime64(day), color=_RED, linestyle="--", linewidth=1.0)
     axes.set_title(f"{root}: volume by contract, rolls dashed")
     axes.set_ylabel("volume")
+    _space_dates(axes)
     if volumes.height:
-        axes.legend(fontsize=7, loc="upper left")
+        axes.legend(fontsize=7, loc="best")
     return _png(figure)
 
 
@@ -155,6 +157,15 @@ def thin_rows(frame: pl.DataFrame, most: int) -> pl.DataFrame:
 def _instants(ts: pl.Series) -> np.ndarray:
     """Return instants as datetime64[ns] in UTC."""
     return ts.to_physical().to_numpy().astype("datetime64[ns]")
+
+
+def _space_dates(axes: Any) -> None:
+    """Put few dates on the axis, so that they do not overlap."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(maxticks=8)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
 def _figure() -> Any:

@@ -67,6 +67,15 @@ TRIALS = sa.Table(
     sa.Column("details", sa.JSON, nullable=False),
 )
 
+TIMINGS = sa.Table(
+    "timings",
+    METADATA,
+    sa.Column("asset", sa.String, primary_key=True),
+    sa.Column("partitions", sa.Integer, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+)
+"""How long partitions took when they were last made in a range: what a plan estimates by."""
+
 
 class State:
     """The state database behind one engine; made on first use, safe for several processes.

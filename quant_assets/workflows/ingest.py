@@ -1,7 +1,7 @@
 """Lands files: each read once, judged as a whole, committed or rejected, and reported."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,7 +12,7 @@ from quant_assets.storage.layout import TEMPORARY
 from quant_assets.storage.readers.base import Reader, SourceFile
 from quant_assets.storage.readers.sniff import open_reader
 from quant_assets.workflows.landing.files import named_files
-from quant_assets.workflows.landing.receive import Offer, Opener, receive_file
+from quant_assets.workflows.landing.receive import FileProgress, Offer, Opener, receive_file
 from quant_assets.workflows.landing.report import FileReport
 from quant_assets.workflows.landing.spill import sweep
 from quant_assets.workflows.workspace import Workspace
@@ -100,16 +100,14 @@ def _each(
     """Land one file after the other, after what dead processes left was cleared away."""
     sweep(workspace.lake.root / TEMPORARY)
     for place, offer in enumerate(offers, start=1):
-        tell = partial(_tell, progress, offer.path, place, len(offers))
-        tell(0, 0)
-        yield receive_file(workspace, offer, opener=opener, progress=tell)
+        first = IngestStep(offer.path, place, len(offers), 0, 0)
+        progress(first)
+        yield receive_file(workspace, offer, opener=opener, progress=_teller(progress, first))
 
 
-def _tell(
-    progress: IngestProgress, file: Path, place: int, total: int, bytes_read: int, size: int
-) -> None:
-    """Pass a file's progress on, with its place among the files."""
-    progress(IngestStep(file, place, total, bytes_read, size))
+def _teller(progress: IngestProgress, first: IngestStep) -> FileProgress:
+    """Return what passes a file's bytes on, with its place among the files."""
+    return lambda bytes_read, size: progress(replace(first, bytes_read=bytes_read, size=size))
 
 
 def _open(workspace: Workspace, source: SourceFile, scratch: Path) -> Reader:

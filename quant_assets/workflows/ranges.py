@@ -9,7 +9,7 @@ from quant_assets.lineage.records import Hashes, Lineage, why_stale
 from quant_assets.market.errors import QuantError
 from quant_assets.storage.index import Entry
 from quant_assets.storage.source_code import code_version
-from quant_assets.storage.state import FAILURES
+from quant_assets.storage.state import FAILURES, TIMINGS
 from quant_assets.workflows.recipe import Key, Made, NotDue, Plan, Recipe, Status
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
@@ -53,10 +53,15 @@ def make_range(
     """
     ordered = sorted(keys)
     seen = view or LakeView(workspace)
+    made: list[float] = []
     for place, key in enumerate(ordered, start=1):
         outcome = _make_one(workspace, recipe, seen, key)
+        made += [outcome.seconds] if outcome.status is Status.MADE else []
         progress(recipe.asset, outcome, place, len(ordered))
         yield outcome
+    if made:
+        timing = {"asset": recipe.asset, "partitions": len(made), "seconds": sum(made)}
+        workspace.state.upsert(TIMINGS, [timing])
 
 
 def recipe_code_version(recipe: Recipe) -> str:

@@ -240,6 +240,18 @@ def test_the_time_limit_counts_as_the_label_does():
     assert made.trades["exit_ts"].to_physical()[0] == first_ns(0) + 6 * BAR_NS
 
 
+def test_the_worst_of_a_targets_bar_counts_and_the_best_of_a_stops_does_not():
+    """Bars hide the order of prices, so excursions take the worse reading on either end."""
+    hit = trade_once(flat_bars(low={4: 95.0}, high={4: 120.0}), 2).trades.row(0, named=True)
+    assert hit["exit_reason"] == "target"
+    assert hit["mae"] == pytest.approx(100 * (95.0 - 0.25 - 100.25))
+    assert hit["mfe"] == pytest.approx(100 * 10.025)
+    lost = trade_once(flat_bars(low={4: 80.0}, high={4: 109.0}), 2).trades.row(0, named=True)
+    assert lost["exit_reason"] == "stop"
+    assert lost["mfe"] == 0.0
+    assert lost["mae"] == pytest.approx(-100 * 10.025)
+
+
 def test_the_last_bar_fills_no_entry():
     """An entry that must leave at once would be no trade."""
     assert trade_once(flat_bars(), 6).trades.is_empty()

@@ -28,7 +28,7 @@ PRICES = st.sampled_from([99.0, 100.0, 100.5, 101.25])
 
 @st.composite
 def minute_bars(draw):
-    """Draw minute bars of two sessions with gaps and nulls, the second from 17:00 the day before."""
+    """Draw minute bars of two sessions, with gaps and nulls; the second starts at 17:00."""
     places = sorted(draw(st.sets(st.integers(0, 2800), max_size=25)))
     rows = []
     for place in places:
@@ -184,7 +184,7 @@ def read_mt4(path: Path) -> pl.DataFrame:
     raw = rows.select(
         session=stamp.dt.date(),
         bar_start=stamp,
-        *[pl.col(name) for name in names[2:]],
+        **{name: pl.col(name) for name in names[2:]},
         bid=pl.lit(None, dtype=pl.Float64),
         ask=pl.lit(None, dtype=pl.Float64),
     )

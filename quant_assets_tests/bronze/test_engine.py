@@ -222,7 +222,7 @@ def test_published_columns_have_their_names_types_and_values():
 
 
 def test_a_file_is_read_as_categories_and_naive_nanoseconds(tmp_path: Path):
-    """pandas sees category and datetime64[ns], whichever library writes the file."""
+    """Read by pandas: category and datetime64[ns], whichever library wrote it."""
     bars = frame_of(np.array([100.0, 102]), np.array([100.0, 100]), np.array([100.0, 101]))
     found = find_winning_trades(bars, n_entries=1, grid=GRID, spread=0.0)
     found.write_parquet(tmp_path / "polars.parquet")

@@ -108,3 +108,31 @@ def test_a_label_that_ends_before_it_starts_is_refused(shift):
                 t0, t0 + shift, days, np.ones(t0.size, dtype=bool)
             )
         )
+
+
+def test_a_test_span_begins_with_its_first_session_and_ends_where_the_next_begins():
+    """The blocks are the sessions after those that are only trained on, in nearly equal numbers."""
+    t0, t1, days = two_symbols(3, 11, DAY_NS // 24, 0)
+    folds = list(
+        PurgedWalkForward(n_folds=3, min_train_sessions=4).split(
+            t0, t1, days, np.ones(t0.size, dtype=bool)
+        )
+    )
+    distinct = np.unique(days)
+    # Seven sessions in three blocks: 3, 2, 2.
+    firsts = [int(t0[days == distinct[place]].min()) for place in (4, 7, 9)]
+    assert [fold.test_start_ns for fold in folds] == firsts
+    assert folds[-1].test_end_ns == t0.max() + 1
+
+
+@pytest.mark.parametrize("embargo_ns", [0, 5])
+def test_a_label_that_ends_just_where_the_embargo_begins_is_dropped(embargo_ns):
+    """Spans are closed: one that touches meets; one that ends a nanosecond earlier is kept."""
+    days = np.array([date(2024, 1, n) for n in range(1, 6)], dtype="datetime64[D]")
+    t0 = BASE_NS + np.arange(5) * DAY_NS
+    splitter = PurgedWalkForward(n_folds=3, min_train_sessions=2, embargo_ns=embargo_ns)
+    for early, kept in ((0, [0]), (1, [0, 1])):
+        t1 = t0 + 1
+        t1[1] = t0[2] - embargo_ns - early
+        first = next(iter(splitter.split(t0, t1, days, np.ones(5, dtype=bool))))
+        assert first.train_idx.tolist() == kept

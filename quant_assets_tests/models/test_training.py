@@ -1,6 +1,7 @@
 """Training: the same rows give the same model, and a model knows nothing of its test span."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 from quant_assets.lineage.fingerprint import canonical_json, digest_of
 from quant_assets.market.errors import TrainingError
 from quant_assets.models import training
+from quant_assets.models.booster_text import check_booster_text
 from quant_assets.models.prediction import predict_session
 from quant_assets.models.scores import score_fold
 from quant_assets.models.trained import TrainedModel
@@ -209,6 +211,29 @@ def test_a_changed_model_is_refused_before_lightgbm_sees_it(model, monkeypatch, 
     monkeypatch.setattr(lightgbm, "Booster", lambda **_: pytest.fail("LightGBM saw it"))
     with pytest.raises(TrainingError, match=says):
         TrainedModel.from_text(edited(model, old, new))
+
+
+def test_a_node_with_two_parents_is_refused(model):
+    """Two ways to one node make no tree."""
+    text = json.loads(model.to_text())["content"]["final_booster"]
+    left, right = (re.search(rf"{side}_child=([^ \n]*)", text)[1] for side in ("left", "right"))
+    with pytest.raises(TrainingError, match=f"has the child {left}"):
+        check_booster_text(
+            sized(text.replace(f"right_child={right}", f"right_child={left}", 1)), n_features=3
+        )
+
+
+@pytest.mark.parametrize(
+    ("key", "fold"), [("train_end_ns", 0), ("test_end_ns", 0), ("train_end_ns", None)]
+)
+def test_a_model_whose_training_reaches_into_its_test_span_is_refused(model, key, fold):
+    """Spans that overlap are a leak, however well the SHA-256 fits."""
+    content = json.loads(model.to_text())["content"]
+    place = content if fold is None else content["folds"][fold]
+    place[key] = content["oos_start_ns"]
+    text = canonical_json({"content": content, "sha256": digest_of(content)})
+    with pytest.raises(TrainingError, match=r"overlap|reach into"):
+        TrainedModel.from_text(text)
 
 
 def test_a_single_changed_digit_is_refused(model):

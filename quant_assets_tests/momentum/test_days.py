@@ -198,18 +198,26 @@ def test_moves_at_the_open_score_more_than_at_midday():
 
 
 def test_the_spread_counts_where_quotes_are_known():
-    """Crossed quotes are passed over."""
+    """Crossed quotes are passed over, even where they are most."""
     bars = day_bars()
     half = pl.col("close") * 1e-4
 
     def quoted(width: float) -> float:
         bid, ask = pl.col("close") - width * half, pl.col("close") + width * half
-        quotes = bars.with_columns(bid_close=bid, ask_close=ask)
-        crossed = with_value(quotes, 7, bid_close=99.0)
-        return scan(crossed)["quality"]
+        is_crossed = pl.int_range(pl.len()) < 250
+        crossed = pl.when(is_crossed).then(99.0).otherwise(bid)
+        return scan(bars.with_columns(bid_close=crossed, ask_close=ask))["quality"]
 
     assert quoted(1.0) - quoted(25.0) == pytest.approx(0.10)
     assert quoted(1.0) == pytest.approx(scan(bars)["quality"] + 0.05)
+
+
+@pytest.mark.parametrize("price", [0.0, -14.0])
+def test_a_day_that_opens_at_or_below_zero_has_no_range(price):
+    """Oil, April 2020: a share of such a price means nothing, and is no error."""
+    prices = ("open", "high", "low", "close")
+    found = scan(day_bars().with_columns(pl.lit(price).alias(name) for name in prices))
+    assert (found["range_pct"], found["day_class"]) == (0.0, "ordinary")
 
 
 def test_bars_of_no_session_or_of_two_are_refused():

@@ -56,7 +56,7 @@ def test_labels_are_those_of_the_definition(market, stop, target, horizon, data)
     for entry in range(n_entries):
         expected = oracle(high, low, close, entry=entry, last_bar=last_bar[entry], **rules)
         assert (label[entry], end_idx[entry]) == expected[:2]
-        assert value[entry] == expected[2] or math.isnan(value[entry]) and math.isnan(expected[2])
+        assert value[entry] == expected[2] or (math.isnan(value[entry]) and math.isnan(expected[2]))
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,8 @@ def test_the_hash_is_over_values_and_not_over_their_form():
     turned = dict(reversed(raw(symbols=["GBPUSD", "EURUSD"], capital=1000.0).items()))
     second = Strategy.parse(turned | {"name": "renamed"})
     assert first.content_hash == second.content_hash
+    many = ["GC", "ES", "SPY", "BAC", "AIG", "NQ", "CL"]
+    assert Strategy.parse(raw(symbols=[*many, "GC"])).symbols == tuple(sorted(many))
     assert Strategy.parse(raw(timeframe="60m")).timeframe == "1h"
 
 

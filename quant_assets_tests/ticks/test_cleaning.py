@@ -1,4 +1,4 @@
-"""Cleaning: market stays, what is no trade is set aside, and the side is told by a stated method."""
+"""Cleaning: market stays, what is no trade is set aside, and each side has its method."""
 
 import json
 from collections import Counter

@@ -101,8 +101,9 @@ class DbnReader:
             check_records(words, layout, width=width, first_record=first_record)
             yield from body.batches(words, first_record)
             first_record += len(words)
+            self.tally.bytes_read = stream.file_bytes_read
         records = (stream.bytes_read - header_bytes) // width
-        self._count(records, body.book_updates, stream.bytes_read, header)
+        self._count(records, body.book_updates, header)
         yield from body.asides.events()
         if body.disorder:
             yield Remark(
@@ -111,7 +112,7 @@ class DbnReader:
                 count=body.disorder,
             )
 
-    def _count(self, records: int, book_updates: int, bytes_read: int, header: DbnHeader) -> None:
+    def _count(self, records: int, book_updates: int, header: DbnHeader) -> None:
         """Count the rows by the length of the file's body, apart from the batches given."""
         if records == book_updates:
             raise FileRejectedError(
@@ -124,7 +125,6 @@ class DbnReader:
                 remedy="Request a range in which the market traded.",
             )
         self.tally.rows_in = records - book_updates
-        self.tally.bytes_read = bytes_read
         self.tally.notes |= {"schema": str(header.schema), "dataset": header.dataset}
         if header.schema == "mbp-1":
             self.tally.notes["book_updates_not_landed"] = str(book_updates)
@@ -159,7 +159,9 @@ class _Body:
         good = self.asides.good_rows(words, places, codes, self._names)
         rows = _rows_by_code(codes, good)
         if rows is not None:
-            words, places, codes = words[rows], places[rows], codes[rows]
+            # `take` of whole rows is several times as fast as an index.
+            words = np.take(words, rows, axis=0)
+            places, codes = np.take(places, rows), np.take(codes, rows)
             frame = None if frame is None else frame[rows]
         yield from self._split(words, places, codes, frame)
 
@@ -167,7 +169,10 @@ class _Body:
     def _only(
         good: npt.NDArray[np.bool_] | None, words: Words, places: _Places
     ) -> tuple[Words, _Places]:
-        return (words, places) if good is None else (words[good], places[good])
+        if good is None:
+            return words, places
+        rows = np.flatnonzero(good)
+        return np.take(words, rows, axis=0), np.take(places, rows)
 
     def _watch_order(self, stamps: npt.NDArray[np.int64]) -> None:
         """Count records whose index stamp lies before the one of the record ahead of them."""
@@ -242,11 +247,12 @@ def _rows_by_code(codes: Codes, good: npt.NDArray[np.bool_] | None) -> npt.NDArr
     """Return the good rows sorted by code, in the file's order within one; None for all as is."""
     if good is None and codes.min() == codes.max():
         return None
-    rows = np.arange(codes.size) if good is None else np.flatnonzero(good)
-    kept = codes[rows]
+    rows = None if good is None else np.flatnonzero(good)
+    kept = codes if rows is None else np.take(codes, rows)
     # A stable sort of 16-bit numbers is a radix sort.
     narrow = kept.astype(np.int16) if kept.size and kept.max() < 1 << 15 else kept
-    return rows[np.argsort(narrow, kind="stable")]
+    order = np.argsort(narrow, kind="stable")
+    return order if rows is None else np.take(rows, order)
 
 
 def _block_size(layout: Layout) -> int:

@@ -25,15 +25,20 @@ class DbnStream:
     ----------
     source
         Binary stream of decompressed bytes.
+    raw
+        The file beneath it.
     byte_limit
         Decompressed bytes above which the file counts as a decompression bomb.
     """
 
-    def __init__(self, source: pa.NativeFile, *, byte_limit: int) -> None:
+    def __init__(self, source: pa.NativeFile, raw: pa.NativeFile, *, byte_limit: int) -> None:
         self._source = source
+        self._raw = raw
         self._byte_limit = byte_limit
         self.bytes_read = 0
         """Decompressed bytes so far."""
+        self.file_bytes_read = 0
+        """Bytes of the file itself so far, for who shows progress."""
 
     def read(self, count: int) -> bytes:
         """Return `count` bytes, or fewer at the end; memory follows what is there."""
@@ -99,6 +104,7 @@ class DbnStream:
                 break
             filled += got
         self.bytes_read += filled
+        self.file_bytes_read = int(self._raw.tell())
         self._check_budget()
         return filled
 
@@ -145,4 +151,4 @@ def open_dbn(path: Path, *, budget_bytes: int, budget_ratio: float) -> Iterator[
         raw.seek(0)
         limit = max(budget_bytes, int(budget_ratio * size))
         source = pa.CompressedInputStream(raw, "zstd") if is_packed else raw
-        yield DbnStream(source, byte_limit=limit)
+        yield DbnStream(source, raw, byte_limit=limit)

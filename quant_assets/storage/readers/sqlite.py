@@ -83,11 +83,11 @@ class TickSqliteReader:
             open_database(self._source.path, Path(folder)) as database,
         ):
             names = self._catalogue(database.rows)
-            for name in names.read:
+            for done, name in enumerate(names.read, start=1):
                 yield from self._table(database, name, Path(folder))
+                self.tally.bytes_read = self._source.size * done // len(names.read)
             for name in names.look_alikes:
                 yield self._look_alike(database.rows, name)
-        self.tally.bytes_read = self._source.size
         yield from self._volumes.ties()
 
     def _catalogue(self, connection: sqlite3.Connection) -> Catalogue:

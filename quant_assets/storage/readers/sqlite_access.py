@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ def open_database(path: Path, scratch: Path) -> Iterator[Database]:
     Raises
     ------
     FileRejectedError
-        Rules `empty_file`, `not_sqlite`, `damaged_database` and `locked_database`.
+        Rules `empty_file`, `not_sqlite`, `truncated_file`, `damaged_database` and
+        `locked_database`.
     """
     in_wal_mode = _check_header(path)
     readable = path
@@ -68,7 +70,27 @@ def _check_header(path: Path) -> bool:
         raise rejected("empty_file", "the file is empty", "Download it again.")
     if not head.startswith(_MAGIC) or len(head) < 100:
         raise rejected("not_sqlite", f"it starts with {head[:16]!r}", "Give a SQLite 3 file.")
-    return head[18] == _WAL_FORMAT
+    in_wal_mode = head[18] == _WAL_FORMAT
+    if not in_wal_mode and not path.with_name(path.name + "-journal").exists():
+        _check_size(path, head)
+    return in_wal_mode
+
+
+def _check_size(path: Path, head: bytes) -> None:
+    """Reject a file that ends inside its last page, which SQLite would fill with zeros."""
+    page_bytes, counter, pages, valid_for = (
+        *struct.unpack(">H", head[16:18]),
+        *struct.unpack(">II", head[24:32]),
+        *struct.unpack(">I", head[92:96]),
+    )
+    page_bytes = 65_536 if page_bytes == 1 else page_bytes
+    size = path.stat().st_size
+    if counter == valid_for and size < pages * page_bytes:
+        raise rejected(
+            "truncated_file",
+            f"it has {size} bytes, its header promises {pages} pages of {page_bytes}",
+            "Download it again.",
+        )
 
 
 def _has_writer(path: Path) -> bool:

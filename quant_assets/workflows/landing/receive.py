@@ -1,7 +1,9 @@
 """One file from open to report: read and judged as a whole, then committed, or not at all."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from quant_assets.lineage.records import SourceReceipt
@@ -18,7 +20,7 @@ from quant_assets.storage.readers.base import Reader, SourceFile
 from quant_assets.ticks.schema import QUARANTINE
 from quant_assets.workflows.landing.files import Identity, identify, is_as_before
 from quant_assets.workflows.landing.intake import Intake
-from quant_assets.workflows.landing.marks import Origin, origin_of, refuse_mix
+from quant_assets.workflows.landing.marks import origin_of, refuse_mix
 from quant_assets.workflows.landing.partition import Partition
 from quant_assets.workflows.landing.quarantine import give_homes
 from quant_assets.workflows.landing.receipts import (
@@ -144,7 +146,10 @@ class _Landing:
             )
             if not landed:
                 return self._all_set_aside(intake, rows_in), []
-            return self._commit(intake, landed, source, origin, rows_in, repeated)
+            store = Store(self.workspace, SourceReceipt(source.sha256, source.name), origin)
+            stored, entries = self._commit(intake, landed, store)
+        _remark_restated(intake.reasons, stored)
+        return self._report(intake, stored, rows_in, repeated), entries
 
     def _read(self, reader: Reader, intake: Intake, size: int) -> int:
         """Take all that the reader gives; return the rows that it counted on its own."""
@@ -168,40 +173,28 @@ class _Landing:
             )
 
     def _commit(
-        self,
-        intake: Intake,
-        landed: Sequence[Partition],
-        source: SourceFile,
-        origin: Origin,
-        rows_in: int,
-        repeated: int,
-    ) -> tuple[FileReport, list[Entry]]:
-        """Commit the bad rows and then the good ones, one partition at a time."""
+        self, intake: Intake, landed: Sequence[Partition], store: Store
+    ) -> tuple[list[Stored], list[Entry]]:
+        """Commit the bad rows and then the good ones; return all entries of the index."""
         spill = intake.spill
-        store = Store(self.workspace, SourceReceipt(source.sha256, source.name), origin)
         give_homes(spill, landed)
         with one_writer(self.workspace.lake.root):
-            refuse_mix(self.workspace.state, origin, source.name)
+            refuse_mix(self.workspace.state, store.origin, store.source.name)
             aside = [p for p in spill.partitions() if p.table == QUARANTINE.name]
             entries = [store.set_aside(partition, spill.take(partition)) for partition in aside]
-            stored = [store.land(partition, spill.take(partition)) for partition in landed]
-        _remark_restated(intake.reasons, stored)
-        report = self._report(intake, stored, rows_in, repeated)
-        return report, [*entries, *(one.entry for one in stored)]
+            stored = self._land_all(store, spill, landed)
+        return stored, [*entries, *(one.entry for one in stored)]
+
+    def _land_all(self, store: Store, spill: Spill, landed: Sequence[Partition]) -> list[Stored]:
+        """Commit the partitions, several at once; what each one holds does not depend on it."""
+        with ThreadPoolExecutor(max_workers=self.workspace.threads) as pool:
+            return list(pool.map(lambda one: store.land(one, spill.take(one)), landed))
 
     def _report(
         self, intake: Intake, stored: Sequence[Stored], rows_in: int, repeated: int
     ) -> FileReport:
         """Return what became of a file that was committed."""
         reasons = intake.reasons.listed()
-        committed = sum(one.merged.committed for one in stored)
-        changed: dict[tuple[str, object], Touched] = {}
-        for one in stored:
-            session = one.partition.session
-            if session is not None:
-                key = (one.partition.symbol, session)
-                before = changed[key].changed if key in changed else False
-                changed[key] = Touched(one.partition.symbol, session, before or one.changed)
         return FileReport(
             file=str(self.offer.path),
             format=self.format,
@@ -211,14 +204,14 @@ class _Landing:
                 reasons=len(reasons),
             ),
             rows_in=rows_in,
-            committed=committed,
+            committed=sum(one.merged.committed for one in stored),
             quarantined=intake.quarantined,
             duplicates=repeated + sum(one.merged.duplicates for one in stored),
             reasons=reasons,
             symbols=tuple(sorted({one.partition.symbol for one in stored})),
             first=iso(min(one.first_ns for one in stored)),
             last=iso(max(one.last_ns for one in stored)),
-            touched=tuple(sorted(changed.values())),
+            touched=_touched(stored),
         )
 
     def _all_set_aside(self, intake: Intake, rows_in: int) -> FileReport:
@@ -299,6 +292,16 @@ def _check_conservation(name: str, rows_in: int, *, kept: int, repeated: int, ba
             f"({kept:,} to commit, {bad:,} set aside, {repeated:,} duplicates)",
             remedy="Nothing was committed. This is an error of ours: report it with the file.",
         )
+
+
+def _touched(stored: Sequence[Stored]) -> tuple[Touched, ...]:
+    """Return the symbols' sessions that hold rows of the file, over all their contracts."""
+    changed: dict[tuple[str, date], bool] = {}
+    for one in stored:
+        if one.partition.session is not None:
+            key = one.partition.symbol, one.partition.session
+            changed[key] = changed.get(key, False) or one.changed
+    return tuple(Touched(*key, changed=value) for key, value in sorted(changed.items()))
 
 
 def _remark_restated(reasons: Reasons, stored: Sequence[Stored]) -> None:

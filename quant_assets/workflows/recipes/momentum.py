@@ -49,14 +49,13 @@ class MomentumDaysRecipe:
         """Scan the day."""
         here, previous, status = plan.payload
         halts = sum(count_halts(view.read(entry)) for entry in status)
-        before = previous[-1] if previous else None
         row = scan_day(
             view.read(here),
             timeframe=Timeframe.parse(here.levels["timeframe"]),
             previous_volumes=[float(entry.stats["volume"]) for entry in previous],
             halts=halts,
             landed_paths=plan.parameters["landed"],
-            previous_close=float(view.read(before)["close"][-1]) if before else None,
+            previous_close=self._previous_close(view, here, previous),
             regular_hours=self._regular_hours(view, key),
         )
         momentum = float(row["day_class"].item() != "ordinary")
@@ -67,8 +66,14 @@ class MomentumDaysRecipe:
         )
 
     def _regular_hours(self, view: LakeView, key: Key) -> tuple[int, int] | None:
-        """Return the regular hours of a market that closes, as ns."""
-        if view.workspace.instrument(key.symbol).asset_class is AssetClass.CRYPTO:
+        """Return the regular hours of a market that has some inside its session, as ns."""
+        if view.workspace.instrument(key.symbol).asset_class is not AssetClass.EQUITY:
             return None
         bounds = view.workspace.calendar(key.symbol).bounds(key.session)
         return bounds.open_ns, bounds.close_ns
+
+    def _previous_close(self, view: LakeView, here: Entry, previous: list[Entry]) -> float | None:
+        """Return the close before, unless another contract's: a roll is no gap."""
+        if not previous or previous[-1].stats["contract"] != here.stats["contract"]:
+            return None
+        return float(view.read(previous[-1])["close"][-1])

@@ -12,7 +12,34 @@ from typer.testing import CliRunner
 
 from quant_assets.cli.ingest import ingest
 
-CASES = ["01_dbn_truncated", "02_dbn_empty", "03_csv_missing_column", "04_csv_decimal_comma", "05_csv_nan_inf", "06_csv_negative_zero", "07_csv_duplicate_times", "08_csv_out_of_order", "09_csv_high_below_low", "10_csv_latin1", "11_csv_bom_crlf", "12_csv_mixed_dates", "13_csv_dst_local", "14_sqlite_corrupt_page", "15_sqlite_injection", "16_parquet_zero_byte", "17_csv_huge_volume", "18_csv_halt_gap", "19_path_traversal_name", "20_csv_header_only", "21_csv_ragged", "22_name_without_minutes", "23_name_lies", "24_dbn_is_text", "25_sqlite_mixed_stamps", "26_sqlite_volume_tie"]
+CASES = [
+    "01_dbn_truncated",
+    "02_dbn_empty",
+    "03_csv_missing_column",
+    "04_csv_decimal_comma",
+    "05_csv_nan_inf",
+    "06_csv_negative_zero",
+    "07_csv_duplicate_times",
+    "08_csv_out_of_order",
+    "09_csv_high_below_low",
+    "10_csv_latin1",
+    "11_csv_bom_crlf",
+    "12_csv_mixed_dates",
+    "13_csv_dst_local",
+    "14_sqlite_corrupt_page",
+    "15_sqlite_injection",
+    "16_parquet_zero_byte",
+    "17_csv_huge_volume",
+    "18_csv_halt_gap",
+    "19_path_traversal_name",
+    "20_csv_header_only",
+    "21_csv_ragged",
+    "22_name_without_minutes",
+    "23_name_lies",
+    "24_dbn_is_text",
+    "25_sqlite_mixed_stamps",
+    "26_sqlite_volume_tie",
+]
 
 NAMED_CASES = {"19_path_traversal_name", "22_name_without_minutes", "23_name_lies"}
 """Cases about the name itself: they have no other name."""
@@ -65,12 +92,10 @@ def tree(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.shared
 def test_the_list_of_cases_is_complete(shared_data: Path) -> None:
     """A case that is added to the shared set must be added here."""
     assert sorted(p.name for p in (shared_data / "bad").iterdir() if p.is_dir()) == CASES
-
-
-test_the_list_of_cases_is_complete = pytest.mark.shared(test_the_list_of_cases_is_complete)
 
 
 @pytest.mark.shared

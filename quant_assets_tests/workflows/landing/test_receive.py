@@ -1,5 +1,6 @@
 """One file from open to report: judged as a whole, conserved, merged with what is landed."""
 
+import errno
 import json
 import tempfile
 from datetime import date, timedelta
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quant_assets.storage.commit import CommitStep
 from quant_assets.storage.readers.base import Landed, RawBatch, Remark, SetAside
 from quant_assets.storage.state import RECEIPTS
 from quant_assets.workflows.ingest import ingest_files
@@ -491,3 +493,25 @@ def test_status_and_definitions_land_too(workspace: Workspace, tmp_path: Path) -
     assert (report.status, report.committed) == ("accept", 3)
     assert landed(workspace, "raw_status")["action"].to_list() == ["HALT", "TRADING"]
     assert landed(workspace, "raw_definitions")["payload"].to_list() == ["{}"]
+
+
+def test_a_full_disk_is_reported_and_the_next_run_completes_the_file(tmp_path: Path) -> None:
+    """The second partition cannot be stored: the report says why; nothing torn is left."""
+    events = [bar_batch(bar_run("2014-05-01 20:00", 40))]
+    calls: list[CommitStep] = []
+
+    def full(step: CommitStep, _path: Path) -> None:
+        calls.append(step)
+        if calls.count(CommitStep.WRITE) == 2 and step is CommitStep.WRITE:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    workspace = Workspace.open(tmp_path / "root", hook=full)
+    report = give(workspace, tmp_path / "a", events)
+    assert (report.status, report.committed) == ("reject", 0)
+    assert report.reasons[0].rule == "not_stored"
+    assert "No space left on device" in report.reasons[0].where
+    assert workspace.state.select(RECEIPTS) == []
+    again = give(workspace, tmp_path / "a", events)
+    assert (again.status, again.committed + again.duplicates) == ("accept", 40)
+    assert landed(workspace, "raw_bars").height == 40
+    workspace.state.close()

@@ -1,0 +1,104 @@
+"""Commands that show or export a table: roll map, bars, leaderboard, any Parquet file."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path | None, typer.Option(help="File to write, .parquet or .csv.")]
+First = Annotated[
+    datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")
+]
+Last = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")]
+
+
+def roll_map(
+    db: Annotated[Path, typer.Argument(help="Tick SQLite, one table a contract.")],
+    root: Annotated[str | None, typer.Option(help="Futures root; default all there are.")] = None,
+    mode: Annotated[str, typer.Option(help="same_day or previous_day.")] = "previous_day",
+    date_basis: Annotated[str, typer.Option(help="session, utc or ist.")] = "session",
+    raw_leader: Annotated[
+        bool, typer.Option("--raw-leader", help="Let the contract go back to an earlier one.")
+    ] = False,
+    out: Out = None,
+) -> None:
+    """Say which contract is read on each day of a tick database."""
+    from quant_assets.storage.writers.export import export_frame
+    from quant_assets.workflows.roll_map_file import roll_map_of_file
+
+    frame = roll_map_of_file(
+        db, root=root, mode=mode, date_basis=date_basis, raw_leader=raw_leader
+    )
+    if out is not None:
+        export_frame(frame, out)
+        typer.echo(f"{frame.height:,} rows written to {out}")
+        return
+    _print_frame(frame)
+
+
+def bars(
+    symbol: Annotated[str, typer.Argument(help="Symbol in the lake.")],
+    timeframe: Annotated[str, typer.Option(help="Bar length, for example 15m.")],
+    out: Annotated[Path, typer.Option(help="File to write, .parquet or .csv.")],
+    first: First = None,
+    last: Last = None,
+) -> None:
+    """Export bars of any length, derived from each session's base."""
+    from quant_assets.storage.writers.export import export_frame
+    from quant_assets.workflows.bars_export import derive_bars
+    from quant_assets.workflows.workspace import Workspace
+
+    frame = derive_bars(
+        Workspace.open(),
+        symbol,
+        timeframe=timeframe,
+        first=first.date() if first else None,
+        last=last.date() if last else None,
+    )
+    export_frame(frame, out)
+    typer.echo(f"{frame.height:,} bars of {symbol} {timeframe} written to {out}")
+
+
+def leaderboard(
+    by: Annotated[str, typer.Option(help="Column to rank by.")] = "dsr",
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Rank all trials ever computed, each deflated by how many there were on its data."""
+    from quant_assets.cli.leaderboard_table import print_leaderboard
+    from quant_assets.workflows.leaderboard import ranked
+    from quant_assets.workflows.workspace import Workspace
+
+    frame = ranked(Workspace.open(), by=by)
+    if json:
+        from json import dumps
+
+        for row in frame.iter_rows(named=True):
+            typer.echo(dumps(row))
+        return
+    print_leaderboard(frame)
+
+
+def peek(
+    file: Annotated[Path, typer.Argument(help="Any Parquet file.")],
+    rows: Annotated[int, typer.Option("-n", min=0, help="Rows from the end.")] = 10,
+    schema: Annotated[bool, typer.Option("--schema", help="Columns, row groups, lineage.")] = False,
+) -> None:
+    """Show the last rows of a Parquet file, or its schema and lineage."""
+    from quant_assets.storage.peek import describe_file, last_rows
+
+    if schema:
+        typer.echo(describe_file(file))
+    else:
+        _print_frame(last_rows(file, rows))
+
+
+def _print_frame(frame: object) -> None:
+    """Print a frame with all its columns and rows."""
+    import polars as pl
+
+    with pl.Config(
+        tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True, fmt_str_lengths=60,
+    ):
+        typer.echo(str(frame))

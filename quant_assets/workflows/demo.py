@@ -1,0 +1,38 @@
+"""The demo's market: written, and landed like any other."""
+
+from quant_assets.market.errors import InputError
+from quant_assets.workflows.demo_market import demo_sessions, write_demo_market
+from quant_assets.workflows.ingest import ingest_files
+from quant_assets.workflows.landing.report import FileReport
+from quant_assets.workflows.workspace import Workspace
+
+LANDED = ("raw_bars", "raw_ticks", "raw_status")
+
+
+def land_demo_market(workspace: Workspace, *, seed: int) -> list[FileReport]:
+    """Write a synthetic market to the data root's `raw` folder and land it.
+
+    Raises
+    ------
+    InputError
+        If the lake holds a table that is not marked synthetic, or one of another seed.
+    """
+    check_synthetic(workspace)
+    files = write_demo_market(
+        workspace.root / "raw",
+        seed=seed,
+        sessions_by_calendar=demo_sessions(workspace.calendars),
+    )
+    return list(ingest_files(workspace, files))
+
+
+def check_synthetic(workspace: Workspace) -> None:
+    """Refuse a lake that holds landed data that is not synthetic."""
+    for table in LANDED:
+        for entry in workspace.lake.index.entries(table):
+            if not entry.synthetic:
+                raise InputError(
+                    asked=f"the demo in {workspace.root}",
+                    found=f"its lake holds {entry.name}, which is not synthetic",
+                    remedy="Set QUANT_DATA to a folder of its own, or leave it unset.",
+                )
