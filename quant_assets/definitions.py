@@ -1,11 +1,11 @@
-"""The code location: everything under `defs/` loads itself."""
-
-from pathlib import Path
+"""The code location."""
 
 import dagster as dg
+
+from quant_assets.defs.location import load_location
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the asset graph with its resources, jobs, schedules and sensors."""
-    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    return load_location()

@@ -22,7 +22,7 @@ _N_STATE = 9
 
 
 @njit(cache=True, nogil=True)
-def walk_bars(  # noqa: PLR0917 -- numba takes arrays by position
+def walk_bars(
     symbol: np.ndarray,
     group: np.ndarray,
     bars: np.ndarray,

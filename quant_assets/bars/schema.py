@@ -10,7 +10,7 @@ from quant_assets.market.tables import Table
 class BarsSchema(dy.Schema):
     """OHLCV, left label, left closed; a stretch without trades has no row."""
 
-    session = day("session that the bar belongs to")
+    session = day("session that the bar belongs to", key=True)
     bar_start = instant("start of the bar; it is known at its end", key=True)
     contract = word("contract; null where the symbol has none", nullable=True)
     open = real("first price", unit="price")

@@ -53,7 +53,7 @@ def find_winning_trades(
     Raises
     ------
     InputError
-        If the spread is negative or no number.
+        If the spread is negative or no number, or `first_entry` is negative.
     """
     search = _Search(bars, grid, spread)
     count, _ = search.run(first_entry, n_entries, capacity=0)
@@ -77,6 +77,12 @@ class _Search:
 
     def run(self, first_entry: int, n_entries: int, *, capacity: int) -> tuple[int, Rows]:
         """Run the kernel; return the count and the rows that found room."""
+        if first_entry < 0:
+            raise InputError(
+                asked=f"winning trades from candle {first_entry}",
+                found="a place before the first candle",
+                remedy="Begin at 0 or later.",
+            )
         out = np.empty((capacity, 5), dtype=np.int64)
         found = find_winning_trades_numba(
             self.high,

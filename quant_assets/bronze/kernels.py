@@ -46,7 +46,7 @@ def _falling_hits(
 
 
 @njit(cache=True, nogil=True)
-def find_winning_trades_numba(  # noqa: PLR0917 -- numba takes arrays by position
+def find_winning_trades_numba(
     high: np.ndarray,
     low: np.ndarray,
     close: np.ndarray,

@@ -4,11 +4,14 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from quant_assets.cli.home import use_dagster_home
+
+if TYPE_CHECKING:
+    from quant_assets.defs.runs import RunResult
 
 DEMO_FOLDER = Path("data") / "demo"
 
@@ -46,7 +49,7 @@ def _write_and_land(root: Path, seed: int) -> None:
     _say(f"Landed {len(reports)} files, {rows:,} new rows")
 
 
-def _materialize(workers: int) -> list:
+def _materialize(workers: int) -> "list[RunResult]":
     """Make the whole graph through Dagster."""
     import dagster as dg
 

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import polars as pl
 
+WIDTH = 120
+"""Columns of a page or pipe, which has no width of its own."""
+
 COLUMNS: Mapping[str, str] = {
     "strategy": "strategy",
-    "sharpe": "Sharpe (a year)",
+    "sharpe": "Sharpe",
     "psr": "PSR",
     "dsr": "deflated",
-    "min_track": "track needed (sessions)",
+    "min_track": "sessions needed",
     "n_trials": "trials",
     "quality_share": "sound data %",
     "is_stale": "state",
@@ -25,6 +28,8 @@ def print_leaderboard(frame: "pl.DataFrame") -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDTH)
     table = Table(box=None, pad_edge=False)
     for name, title in COLUMNS.items():
         left = name in {"strategy", "is_stale", "trial_id"}

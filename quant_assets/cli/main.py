@@ -13,6 +13,7 @@ from quant_assets.cli.ingest import ingest
 from quant_assets.cli.lake import lake
 from quant_assets.cli.materialize import materialize, plan
 from quant_assets.cli.tables import bars, leaderboard, peek, roll_map
+from quant_assets.cli.ui import ui
 
 app = typer.Typer(
     name="quant",
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+app.command()(ui)
 app.command()(ingest)
 app.command()(materialize)
 app.command()(plan)

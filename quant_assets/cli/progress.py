@@ -43,9 +43,7 @@ def _live() -> Iterator[Tell]:
                 tasks[asset] = progress.add_task(asset, total=0, last="")
             task = progress.tasks[tasks[asset]]
             grown = (task.total or 0) + (total if place == 1 else 0)
-            progress.update(
-                task.id, total=grown, advance=1, last=f"{partition} {status}".strip()
-            )
+            progress.update(task.id, total=grown, advance=1, last=f"{partition} {status}".strip())
 
         yield tell
 
@@ -59,7 +57,7 @@ class _Lines:
 
     def tell(self, asset: str, status: str, partition: str, place: int, total: int) -> None:
         """Say how an asset's range ended, and every few seconds how far it is."""
-        symbol = partition.split("|")[-1]
+        symbol = partition.rsplit("|", maxsplit=1)[-1]
         counts = self._counts.setdefault((asset, symbol), Counter())
         counts[status] += 1
         late = time.monotonic() - self._told > STEP_S

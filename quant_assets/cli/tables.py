@@ -27,9 +27,7 @@ def roll_map(
     from quant_assets.storage.writers.export import export_frame
     from quant_assets.workflows.roll_map_file import roll_map_of_file
 
-    frame = roll_map_of_file(
-        db, root=root, mode=mode, date_basis=date_basis, raw_leader=raw_leader
-    )
+    frame = roll_map_of_file(db, root=root, mode=mode, date_basis=date_basis, raw_leader=raw_leader)
     if out is not None:
         export_frame(frame, out)
         typer.echo(f"{frame.height:,} rows written to {out}")
@@ -98,7 +96,11 @@ def _print_frame(frame: object) -> None:
     import polars as pl
 
     with pl.Config(
-        tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, tbl_hide_dataframe_shape=True,
-        tbl_hide_column_data_types=True, fmt_str_lengths=60,
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_width_chars=200,
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+        fmt_str_lengths=60,
     ):
         typer.echo(str(frame))

@@ -42,4 +42,3 @@ def version_tags(version: str, code_version: str, inputs: dict[str, str]) -> dic
         DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
         CODE_VERSION_TAG: code_version,
     }
-

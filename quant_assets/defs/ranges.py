@@ -60,7 +60,8 @@ def materialize_range(
     """
     grain = workspace.settings.partitions.grain
     owners = {
-        key: partition for partition in context.partition_keys
+        key: partition
+        for partition in context.partition_keys
         for key in sessions_of(str(partition), grain)
     }
     view = LakeView(workspace)
@@ -77,7 +78,7 @@ def materialize_range(
         context.log_event(_event(context.asset_key, partition, own, tags))
     if bad and (len(owners) == 1 or _is_last_selected(context)):
         raise dg.Failure(
-            description=f"{len(bad)} of {len(outcomes)} partitions of {recipe.asset} were not made.",
+            description=f"{len(bad)} of {len(outcomes)} of {recipe.asset} not made: {_first(bad)}",
             metadata={"not_made": _listing(bad)},
             allow_retries=False,
         )
@@ -150,6 +151,12 @@ def _checks(outcomes: Sequence[Outcome], bad: Sequence[Outcome]) -> list[dg.Asse
             metadata={"missing": _listing(missing)} if missing else {},
         ),
     ]
+
+
+def _first(bad: Sequence[Outcome]) -> str:
+    """Return the first partitions that were not made, with their reasons, on one line."""
+    shown = "; ".join(f"{outcome.key} {outcome.reason}" for outcome in bad[:3])
+    return shown if len(bad) <= 3 else f"{shown}; and {len(bad) - 3} more"
 
 
 def _listing(outcomes: Sequence[Outcome]) -> dg.MetadataValue:

@@ -11,10 +11,10 @@ import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from quant_assets.defs.landed import landed_versions, observe, register
+from quant_assets.defs.location import load_location
 from quant_assets.defs.partitions import range_tags
 from quant_assets.defs.selection import SessionRange, Wave, edges, select_assets, waves_of
-from quant_assets.observe.progress import listening
-from quant_assets.workflows.ranges import Outcome
+from quant_assets.observe.progress import Reported, listening
 from quant_assets.workflows.strategies import strategies
 from quant_assets.workflows.strategy_model import training_entries
 from quant_assets.workflows.workspace import Workspace
@@ -52,9 +52,7 @@ class RunResult:
 
 def load_graph() -> tuple[dg.Definitions, BaseAssetGraph]:
     """Return the code location and its asset graph."""
-    from quant_assets.definitions import defs
-
-    definitions = defs()
+    definitions = load_location()
     return definitions, definitions.resolve_asset_graph()
 
 
@@ -79,9 +77,7 @@ def materialize(
         yield from _run_all(_requests(workspace, wave, ranges), instance, workers, tell)
 
 
-def _requests(
-    workspace: Workspace, wave: Wave, ranges: Sequence[SessionRange]
-) -> list[RunRequest]:
+def _requests(workspace: Workspace, wave: Wave, ranges: Sequence[SessionRange]) -> list[RunRequest]:
     """Return the runs of a wave."""
     if wave.kind == "ranges":
         spans = [edges(workspace, one) for one in ranges]
@@ -141,12 +137,12 @@ def execute(request: RunRequest, instance: dg.DagsterInstance, tell: Tell) -> Ru
     job = definitions.resolve_implicit_global_asset_job_def().get_subset(asset_selection=keys)
     counts: dict[str, int] = {}
 
-    def heard(asset: str, outcome: Outcome, place: int, total: int) -> None:
-        counts[outcome.status.value] = counts.get(outcome.status.value, 0) + 1
-        tell(asset, outcome.status.value, str(outcome.key), place, total)
+    def heard(asset: str, outcome: Reported, place: int, total: int) -> None:
+        counts[outcome.status] = counts.get(outcome.status, 0) + 1
+        tell(asset, str(outcome.status), str(outcome.key), place, total)
 
     tags = range_tags(request.first, request.last) if request.first and request.last else {}
-    with listening(heard), _quiet():
+    with listening(heard), _Quiet():
         result = job.execute_in_process(
             instance=instance,
             tags=tags,
@@ -159,25 +155,31 @@ def execute(request: RunRequest, instance: dg.DagsterInstance, tell: Tell) -> Ru
         if request.first is None:
             name = str(status.value) if status else "made"
             counts[name] = counts.get(name, 0) + 1
-            tell(event.asset_key.to_user_string(), name, request.partition or "", 1, 1)
+            tell(
+                event.materialization.asset_key.to_user_string(),
+                name,
+                request.partition or "",
+                1,
+                1,
+            )
     return RunResult(request, result.success, _message(result), counts)
 
 
 def _message(result: dg.ExecuteInProcessResult) -> str:
     """Return what a failed run says: its own failure's words, without a traceback."""
-    words = []
+    words: list[str] = []
     for event in result.get_step_failure_events():
         data = event.step_failure_data
         told = data.user_failure_data
         error = data.error
         cause = error.cause if error and error.cause else error
         words.append(
-            str(told.description) if told else cause.message.strip() if cause else event.step_key
+            str(told.description) if told else cause.message.strip() if cause else "it failed"
         )
     return "; ".join(words)
 
 
-class _quiet:
+class _Quiet:
     """Keep Dagster's own log lines off the terminal while a run goes on."""
 
     def __enter__(self) -> None:
@@ -186,4 +188,3 @@ class _quiet:
 
     def __exit__(self, *_: object) -> None:
         logging.getLogger("dagster").setLevel(self._level)
-

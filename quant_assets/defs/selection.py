@@ -64,11 +64,9 @@ def select_assets(graph: BaseAssetGraph, selection: str) -> list[dg.AssetKey]:
     InputError
         If it is no selection, or names nothing that can be made.
     """
-    from dagster._core.errors import DagsterError
-
     try:
         chosen = dg.AssetSelection.from_string(selection).upstream().resolve(graph)
-    except (DagsterError, ValueError) as error:
+    except (dg.DagsterError, ValueError) as error:
         raise _nothing(graph, selection, " ".join(str(error).split())[:200]) from error
     made = [key for key in graph.toposorted_asset_keys if key in chosen]
     made = [key for key in made if key in graph.materializable_asset_keys]
@@ -179,4 +177,3 @@ def edges(workspace: Workspace, wanted: SessionRange) -> tuple[str, str]:
     grain = workspace.settings.partitions.grain
     first, last = Key(wanted.symbol, wanted.first), Key(wanted.symbol, wanted.last)
     return partition_key(first, grain), partition_key(last, grain)
-

@@ -25,7 +25,7 @@ def fill_price(mid: float, half_spread: float, direction: int) -> float:
 
 
 @njit(cache=True, nogil=True)
-def exit_inside_bar(  # noqa: PLR0917 -- numba takes values by position
+def exit_inside_bar(
     open_: float,
     high: float,
     low: float,

@@ -10,6 +10,7 @@ QuantError
 │   └── FileRejectedError    a market file of which nothing is committed
 ├── LakeError                the lake cannot do what was asked
 │   ├── TableMissingError    a table or partition that was never made
+│   ├── PartitionReplacedError    a partition that another writer has replaced meanwhile
 │   ├── SchemaError          rows that break their table's contract
 │   └── CommitError          a file that could not be stored
 ├── StateError               the state database
@@ -84,6 +85,10 @@ class LakeError(QuantError):
 
 class TableMissingError(LakeError):
     """A table or partition that was never made."""
+
+
+class PartitionReplacedError(LakeError):
+    """A partition that another writer has replaced since the index was read."""
 
 
 class SchemaError(LakeError):

@@ -28,7 +28,7 @@ def first_at_or_below(values: np.ndarray, level: float, start: int, end: int) ->
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def barrier_of_long(  # noqa: PLR0917 -- numba takes arrays by position
+def barrier_of_long(
     high: np.ndarray,
     low: np.ndarray,
     close: np.ndarray,

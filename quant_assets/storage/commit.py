@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 
@@ -72,7 +72,7 @@ def commit_file(
         staged.replace(target)
         _sync_folder(target.parent, hook)
     except (OSError, pl.exceptions.ComputeError) as error:
-        raise _refused(target, root, error) from error
+        raise refused(target, root, error) from error
     finally:
         staged.unlink(missing_ok=True)
 
@@ -84,7 +84,8 @@ def _write(staged: Path, frame: pl.DataFrame, footer: Mapping[str, Any], hook: t
         handle.flush()
         hook(CommitStep.WRITE, staged)
         handle.seek(0)
-        frame.write_parquet(
+        # Pages follow chunks, so equal rows in other chunks would make other bytes.
+        frame.rechunk().write_parquet(
             handle,
             compression="zstd",
             compression_level=1,
@@ -95,7 +96,8 @@ def _write(staged: Path, frame: pl.DataFrame, footer: Mapping[str, Any], hook: t
 
 def _verify(staged: Path, rows: int, footer: Mapping[str, Any]) -> None:
     """Read the file's end back: a short write shows here, before anything is visible."""
-    stored = pl.scan_parquet(staged, hive_partitioning=False).select(pl.len()).collect().item()
+    lazy = pl.scan_parquet(staged, hive_partitioning=False, glob=False)
+    stored = lazy.select(pl.len()).collect().item()
     if stored != rows or read_footer(staged) != json.loads(canonical_json(footer)):
         raise OSError(errno.EIO, f"the file reads back with {stored} rows of {rows}", str(staged))
 
@@ -110,7 +112,7 @@ def _sync_folder(folder: Path, hook: type_hook) -> None:
         os.close(descriptor)
 
 
-def _refused(target: Path, root: Path, error: Exception) -> CommitError:
+def refused(target: Path, root: Path, error: Exception) -> CommitError:
     """Say what could not be stored, how much room there is, and what to do."""
     free = shutil.disk_usage(root).free if root.exists() else 0
     return CommitError(
@@ -120,7 +122,7 @@ def _refused(target: Path, root: Path, error: Exception) -> CommitError:
     )
 
 
-def read_footer(path: Path) -> dict[str, Any]:
+def read_footer(source: Path | IO[bytes]) -> dict[str, Any]:
     """Return what the footer says of the file; empty where it is not one of ours."""
-    raw = pl.read_parquet_metadata(path).get(FOOTER_KEY)
+    raw = pl.read_parquet_metadata(source).get(FOOTER_KEY)
     return json.loads(raw) if raw else {}

@@ -66,10 +66,8 @@ class Index:
 
     def drop(self, entry: Entry) -> None:
         """Forget one entry."""
-        self._state.delete(
-            PARTITIONS, table=entry.table, hive=entry.hive, session=entry.session
-        )
+        self._state.delete(PARTITIONS, table=entry.table, hive=entry.hive, session=entry.session)
 
     def tables(self) -> list[str]:
         """Return the names of the tables that hold anything."""
-        return sorted({row["table"] for row in self._state.select(PARTITIONS)})
+        return self._state.distinct(PARTITIONS.c.table)

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from quant_assets.market.errors import LakeError
+from quant_assets.market.errors import LakeError, QuantError
 from quant_assets.market.tables import FileKey, Grain, Table, check_symbol
 
 DATA_FILE = "data.parquet"
 TEMPORARY = ".tmp"
 
 _WORD = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+_CUTS = ("year", "month", "day")
 _SYMBOL_LEVELS = frozenset({"symbol", "contract", "root"})
 
 
@@ -59,13 +60,50 @@ def relative_path(key: FileKey, grain: Grain) -> Path:
 
 
 def key_of_path(relative: Path) -> FileKey:
-    """Read a path under the lake back into its key; the inverse of `relative_path`."""
+    """Read a path under the lake back into its key; the inverse of `relative_path`.
+
+    Raises
+    ------
+    LakeError
+        If no key has this path: the file is not the lake's.
+    """
+    try:
+        key, grain = _parsed(relative)
+    except (ValueError, QuantError) as error:
+        raise _foreign(relative) from error
+    if relative_path(key, grain) != relative:
+        raise _foreign(relative)
+    return key
+
+
+def _parsed(relative: Path) -> tuple[FileKey, Grain]:
+    """Read table, levels and date off a path."""
     table, *folders, _ = relative.parts
-    pairs = [tuple(folder.split("=", 1)) for folder in folders]
-    cut = {name: int(value) for name, value in pairs if name in {"year", "month", "day"}}
+    pairs = [_pair(folder) for folder in folders]
+    cut = {name: int(value) for name, value in pairs if name in _CUTS}
+    levels = tuple((name, value) for name, value in pairs if name not in _CUTS)
+    for name, value in levels:
+        _check_level(name, value)
+    if not cut:
+        return FileKey(table=table, levels=levels), Grain.WHOLE
     session = date(cut["year"], cut.get("month", 1), cut.get("day", 1)) if "year" in cut else None
-    levels = tuple((name, value) for name, value in pairs if name not in cut)
-    return FileKey(table=table, levels=levels, session=session)
+    grain = Grain.DAY if "day" in cut else Grain.YEAR
+    return FileKey(table=table, levels=levels, session=session), grain
+
+
+def _pair(folder: str) -> tuple[str, str]:
+    """Split `name=value`; raise ValueError where it is not that."""
+    name, value = folder.split("=", 1)
+    return name, value
+
+
+def _foreign(relative: Path) -> LakeError:
+    """Say that a path is not one that the lake makes."""
+    return LakeError(
+        asked=f"the partition of {relative.as_posix()[:200]}",
+        found="no table's file has such a path",
+        remedy="Move it out of the lake; market files are taken in by `quant ingest`.",
+    )
 
 
 def input_name(key: FileKey) -> str:

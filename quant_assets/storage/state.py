@@ -1,6 +1,9 @@
 """The state database: index, receipts, failures and trials, by SQLAlchemy; SQLite by default."""
 
-from collections.abc import Mapping, Sequence
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from quant_assets.market.errors import StateError
 
 METADATA = sa.MetaData()
+
+PATIENCE_S = 60.0
+"""How long a first user waits for another that is making the database."""
 
 PARTITIONS = sa.Table(
     "partitions",
@@ -99,19 +105,33 @@ class State:
 
     def _create(self) -> None:
         """Make the tables; the loser of a race between two first users finds them made."""
+        with self._answering("open"), self.engine.begin() as connection:
+            for table in METADATA.sorted_tables:
+                connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+
+    @contextmanager
+    def _answering(self, deed: str) -> Iterator[None]:
+        """Turn what the database refuses into an error that says what was asked of it."""
         try:
-            METADATA.create_all(self.engine)
-        except sa.exc.OperationalError as error:
-            if "already exists" not in str(error):
-                raise StateError(
-                    asked=f"open the state database {self.engine.url.render_as_string()}",
-                    found=str(error.orig),
-                    remedy="Check QUANT_STATE_URL, and that its folder can be written.",
-                ) from error
-            METADATA.create_all(self.engine)
+            yield
+        except (sa.exc.DBAPIError, sqlite3.Error) as error:
+            raise StateError(
+                asked=f"{deed} the state database {self.engine.url.render_as_string()}",
+                found=str(error.orig if isinstance(error, sa.exc.DBAPIError) else error),
+                remedy="See that its disk has room and can be written, and that QUANT_STATE_URL"
+                " names it; what was stored before still stands",
+            ) from error
 
     def upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows, or replace those of the same primary key, in one transaction."""
+        """Insert rows, or replace those of the same primary key, in one transaction.
+
+        Raises
+        ------
+        StateError
+            If the database refuses, for example on a full disk; none of the rows is stored.
+        """
         if not rows:
             return
         keys = [column.name for column in table.primary_key]
@@ -119,13 +139,13 @@ class State:
         insert = dialect.insert(table)
         replaced = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
         statement = insert.on_conflict_do_update(index_elements=keys, set_=replaced)
-        with self.engine.begin() as connection:
+        with self._answering("write to"), self.engine.begin() as connection:
             connection.execute(statement, list(rows))
 
     def delete(self, source: sa.Table, /, **equal: str) -> None:
         """Delete the rows whose columns equal the given values."""
         condition = sa.and_(*(source.c[name] == value for name, value in equal.items()))
-        with self.engine.begin() as connection:
+        with self._answering("write to"), self.engine.begin() as connection:
             connection.execute(sa.delete(source).where(condition))
 
     def select(self, source: sa.Table, /, **equal: str) -> list[dict[str, Any]]:
@@ -133,8 +153,14 @@ class State:
         statement = sa.select(source).order_by(*source.primary_key)
         for name, value in equal.items():
             statement = statement.where(source.c[name] == value)
-        with self.engine.connect() as connection:
+        with self._answering("read"), self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def distinct(self, column: sa.Column[str]) -> list[str]:
+        """Return the values that a column holds, each once, ascending."""
+        statement = sa.select(column).distinct().order_by(column)
+        with self._answering("read"), self.engine.connect() as connection:
+            return list(connection.execute(statement).scalars())
 
     def close(self) -> None:
         """Give the connections back."""
@@ -153,6 +179,20 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     """Let readers and one writer work at once; a commit survives a killed process."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA busy_timeout=60000")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _set_journal(cursor)
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()
+
+
+def _set_journal(cursor: Any) -> None:
+    """Turn the write-ahead log on; SQLite does not wait by itself while another process does so."""
+    last = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > last:
+                raise
+            time.sleep(0.01)
+        else:
+            return

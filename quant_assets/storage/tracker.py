@@ -88,7 +88,7 @@ class MlflowTracker:
                 remedy=f"Check the database {self.folder / 'mlflow.db'}.",
             ) from error
 
-    def _record(  # noqa: PLR0917 -- one caller, just above
+    def _record(
         self,
         model: TrainedModel,
         experiment: str,

@@ -155,8 +155,7 @@ def _session_trades(
     buys = _aggressor_runs(rng, count)
     seconds = (ts_ns - bounds.open_ns) / NS_PER_SECOND
     fair = np.interp(seconds, np.arange(log_prices.size), np.exp(log_prices))
-    pushed = decaying_sums(_IMPACT_TICKS * (2.0 * buys - 1), _IMPACT_DECAY, 0.0)
-    bid = np.floor(fair * 1e9 / spec.tick_units + pushed).astype(np.int64)
+    bid = np.floor(fair * 1e9 / spec.tick_units + _pushed_ticks(buys)).astype(np.int64)
     ask = bid + 1 + _extra_ticks(rng, count, rank=rank)
     return pl.DataFrame(
         {
@@ -176,6 +175,12 @@ def _aggressor_runs(rng: np.random.Generator, count: int) -> npt.NDArray[np.bool
     switches = rng.random(count) >= _RUN
     buys: npt.NDArray[np.bool_] = (np.cumsum(switches) + rng.integers(2)) % 2 == 1
     return buys
+
+
+def _pushed_ticks(buys: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return by how many ticks the trades before each one have moved the book; it moves back."""
+    after = decaying_sums(_IMPACT_TICKS * (2.0 * buys - 1), _IMPACT_DECAY, 0.0)
+    return np.concatenate([[0.0], after])[:-1]
 
 
 def _extra_ticks(rng: np.random.Generator, count: int, *, rank: int) -> npt.NDArray[np.int64]:

@@ -6,6 +6,7 @@ is passed over. By default the active contract never goes back to an earlier exp
 of each day stays beside it.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -18,7 +19,7 @@ import polars as pl
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.contracts import expiry_date, parse_contract
 from quant_assets.market.errors import InputError
-from quant_assets.market.sessions import SessionBounds
+from quant_assets.market.sessions import SessionBounds, SessionCalendar
 from quant_assets.market.timeframes import NS_PER_DAY, NS_PER_MINUTE
 from quant_assets.ticks.kernels import sum_in_order
 from quant_assets.ticks.schema import ROLL_MAP
@@ -48,6 +49,11 @@ class DateBasis(StrEnum):
     IST = "ist"
 
 
+Bounds = Callable[[date], SessionBounds]
+Assign = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.datetime64]]
+SessionsAfter = Callable[[date, int], Sequence[date]]
+
+
 @dataclass(frozen=True)
 class _Ranked:
     """The contracts of one date, highest volume first, ties by nearer expiry."""
@@ -65,9 +71,28 @@ class _Ranked:
         return dict(self.volumes).get(contract, 0.0)
 
 
-Bounds = Callable[[date], SessionBounds]
-Assign = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.datetime64]]
-SessionsAfter = Callable[[date, int], Sequence[date]]
+@dataclass(frozen=True)
+class _Expiries:
+    """When contracts expire, and which of them a map may start with."""
+
+    sessions_after: SessionsAfter | None
+    business_days: SessionCalendar | None
+
+    def of(self, contract: str) -> date:
+        """Return the last trading day of a contract."""
+        return expiry_date(parse_contract(contract), business_days=self.business_days)
+
+    def nearest(self, today: _Ranked) -> str:
+        """Return the nearest contract that does not expire within five sessions."""
+        contracts = sorted((name for name, _ in today.volumes), key=parse_contract)
+        limit = self._limit(today.day)
+        return next((name for name in contracts if self.of(name) > limit), contracts[-1])
+
+    def _limit(self, d: date) -> date:
+        """Return the fifth session after a date, or a week later where no calendar reaches."""
+        following = self.sessions_after(d, BOOTSTRAP_SESSIONS) if self.sessions_after else ()
+        return following[-1] if len(following) == BOOTSTRAP_SESSIONS else d + _BOOTSTRAP_DAYS
+
 
 _EPOCH = date(1970, 1, 1)
 
@@ -103,11 +128,13 @@ def build_roll_map(
     bounds: Bounds,
     raw_leader: bool = False,
     sessions_after: SessionsAfter | None = None,
+    business_days: SessionCalendar | None = None,
 ) -> pl.DataFrame:
     """Return the roll map of one root.
 
     The first row of `previous_day` has nothing to go by: it takes the nearest contract among those
-    that trade that day and do not expire within five sessions, and says `bootstrap`.
+    that trade that day and do not expire within five sessions, and says `bootstrap`. So does a
+    later row where every contract of the last date with data has expired since.
 
     Parameters
     ----------
@@ -123,8 +150,10 @@ def build_roll_map(
     raw_leader
         Let the active contract go back to an earlier expiry.
     sessions_after
-        Gives up to n sessions after a date, as `SessionCalendar.next` does. None: the five
-        sessions are taken as seven calendar days.
+        Gives up to n sessions after a date, as `SessionCalendar.next` does. None, or where it
+        gives fewer: the five sessions are taken as seven calendar days.
+    business_days
+        Calendar by which contracts expire, see `expiry_date`. None: Monday to Friday.
 
     Returns
     -------
@@ -143,14 +172,16 @@ def build_roll_map(
     """
     chosen = parse_mode(mode)
     rows: list[dict[str, object]] = []
+    expiries = _Expiries(sessions_after, business_days)
     active: str | None = None
     before: _Ranked | None = None
     for today in _ranked(volumes):
-        candidate, bootstrap = _candidate(chosen, today, before, sessions_after)
+        candidate, bootstrap = _candidate(chosen, today, before, expiries)
         if active is not None and not raw_leader:
             candidate = max(active, candidate, key=parse_contract)
         rows.append(_row(today, candidate, active, bootstrap=bootstrap))
-        rows[-1]["known_at"] = _known_at(chosen, today, before, bounds)
+        rests_on = before if before and chosen is RollMode.PREVIOUS_DAY and not bootstrap else None
+        rows[-1]["known_at"] = _known_at(today, rests_on, bounds)
         active, before = candidate, today
     schema = {c: t for c, t in ROLL_MAP.empty().schema.items() if c != "known_at"}
     frame = pl.DataFrame(rows, schema=schema | {"known_at": pl.Int64})
@@ -159,11 +190,15 @@ def build_roll_map(
 
 def _ranked(volumes: pl.DataFrame) -> list[_Ranked]:
     """Return the dates with volume, ascending, each with its contracts ranked."""
-    totals: dict[date, dict[str, float]] = {}
+    parts: dict[date, dict[str, list[float]]] = {}
     for day, contract, volume in volumes.select("date", "contract", "volume").iter_rows():
         if volume > 0:
-            of_day = totals.setdefault(day, {})
-            of_day[contract] = of_day.get(contract, 0.0) + volume
+            parts.setdefault(day, {}).setdefault(contract, []).append(volume)
+    # Summed exactly: a running sum of part units would depend on the rows' order.
+    totals = {
+        day: {contract: math.fsum(part) for contract, part in of_day.items()}
+        for day, of_day in parts.items()
+    }
     return [
         _Ranked(
             day, tuple(sorted(found.items(), key=lambda one: (-one[1], parse_contract(one[0]))))
@@ -173,24 +208,14 @@ def _ranked(volumes: pl.DataFrame) -> list[_Ranked]:
 
 
 def _candidate(
-    mode: RollMode, today: _Ranked, before: _Ranked | None, sessions_after: SessionsAfter | None
+    mode: RollMode, today: _Ranked, before: _Ranked | None, expiries: _Expiries
 ) -> tuple[str, bool]:
     """Return the contract that the mode names for a date, and whether it had nothing to go by."""
     if mode is RollMode.SAME_DAY:
         return today.leader, False
-    if before is None:
-        return _nearest(today, sessions_after), True
-    alive = (name for name, _ in before.volumes if expiry_date(parse_contract(name)) >= today.day)
-    return next(alive, None) or _nearest(today, sessions_after), False
-
-
-def _nearest(today: _Ranked, sessions_after: SessionsAfter | None) -> str:
-    """Return the nearest contract that does not expire within five sessions."""
-    contracts = sorted((name for name, _ in today.volumes), key=parse_contract)
-    following = sessions_after(today.day, BOOTSTRAP_SESSIONS) if sessions_after else ()
-    limit = following[-1] if following else today.day + _BOOTSTRAP_DAYS
-    later = (name for name in contracts if expiry_date(parse_contract(name)) > limit)
-    return next(later, contracts[-1])
+    ranked = before.volumes if before else ()
+    alive = next((name for name, _ in ranked if expiries.of(name) >= today.day), None)
+    return (alive, False) if alive else (expiries.nearest(today), True)
 
 
 def _row(
@@ -211,16 +236,9 @@ def _row(
     }
 
 
-def _known_at(
-    mode: RollMode,
-    today: _Ranked,
-    before: _Ranked | None,
-    bounds: Bounds,
-) -> int:
-    """Return when the choice can be known, as ns: never before the volumes it rests on."""
-    if mode is RollMode.SAME_DAY or before is None:
-        return bounds(today.day).next_start_ns
-    return bounds(before.day).close_ns
+def _known_at(today: _Ranked, rests_on: _Ranked | None, bounds: Bounds) -> int:
+    """Return when a choice can be known, as ns; without an earlier date it rests on the day."""
+    return bounds(rests_on.day).close_ns if rests_on else bounds(today.day).next_start_ns
 
 
 def date_bounds(basis: DateBasis, *, bounds: Bounds) -> Bounds:

@@ -41,12 +41,14 @@ def derive_bars(
         for day in landed_sessions(view, check_symbol(symbol))
         if (first is None or day >= first) and (last is None or day <= last)
     ]
-    frames = [frame for day in days if (frame := _session(view, Key(symbol, day), wanted)) is not None]
+    frames = [
+        frame for day in days if (frame := _session(view, Key(symbol, day), wanted)) is not None
+    ]
     if not frames:
         there = landed_sessions(view, symbol)
         raise TableMissingError(
-            asked=f"{timeframe} bars of {symbol} from {first or 'the first'} to {last or 'the last'}",
-            found=f"landed sessions are {there[0]} to {there[-1]}" if there else "nothing is landed",
+            asked=f"{timeframe} bars of {symbol}, {first or 'first'} to {last or 'last'}",
+            found=f"landed: {there[0]} to {there[-1]}" if there else "nothing is landed",
             remedy="Land its files first, and for ticks: quant materialize clean_ticks",
         )
     return pl.concat(frames)

@@ -36,9 +36,7 @@ def store_leaderboard(workspace: Workspace) -> Committed:
         synthetic=any(e.synthetic for e in workspace.lake.index.entries(EQUITY.name)),
     )
     workspace.lake.commit(TRIALS_TABLE, {}, trials_frame(trials), lineage)
-    return workspace.lake.commit(
-        LEADERBOARD, {}, build_leaderboard(trials, stale=stale), lineage
-    )
+    return workspace.lake.commit(LEADERBOARD, {}, build_leaderboard(trials, stale=stale), lineage)
 
 
 def ranked(workspace: Workspace, *, by: str = "dsr") -> pl.DataFrame:

@@ -42,9 +42,7 @@ class PlanLine:
         }
 
 
-def plan_ranges(
-    workspace: Workspace, assets: Sequence[str], keys: Iterable[Key]
-) -> list[PlanLine]:
+def plan_ranges(workspace: Workspace, assets: Sequence[str], keys: Iterable[Key]) -> list[PlanLine]:
     """Return, asset by asset, how many partitions would be made.
 
     What lies below a partition that would be made counts as "input would be made": whether its
@@ -72,9 +70,7 @@ def plan_ranges(
     return lines
 
 
-def _reason(
-    recipe: Recipe, view: LakeView, key: Key, waiting: set[tuple[str, Key]]
-) -> str | None:
+def _reason(recipe: Recipe, view: LakeView, key: Key, waiting: set[tuple[str, Key]]) -> str | None:
     """Return why a partition would be made; None where it is fresh or not due."""
     if any((asset, key) in waiting for asset in recipe.upstream):
         return "input would be made"

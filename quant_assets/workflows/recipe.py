@@ -98,12 +98,25 @@ class Made:
 class Recipe(Protocol):
     """One asset partitioned by symbol and session."""
 
-    asset: str
-    upstream: tuple[str, ...]
-    """Assets of the same partition; where one of them could not be made, this one is skipped."""
-    tables: tuple[Table, ...]
-    modules: tuple[str, ...]
-    """Where its code version starts from."""
+    @property
+    def asset(self) -> str:
+        """Name of the asset."""
+        ...
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """Assets of the same partition; where one could not be made, this one is skipped."""
+        ...
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Tables that its partitions are stored in."""
+        ...
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Where its code version starts from."""
+        ...
 
     def plan(self, view: LakeView, key: Key) -> Plan | NotDue:
         """Say what the partition would be made from; reads the index, opens no file."""

@@ -67,7 +67,9 @@ def roll_map_of_file(
             found=f"its roots are {', '.join(sorted(set(volumes['root']))) or 'none'}",
             remedy="Choose one of them with --root.",
         )
-    return pl.concat([_of_root(volumes, one, mode, basis, book, raw_leader) for one in roots])
+    return pl.concat(
+        [_of_root(volumes, one, mode, basis, book, raw_leader=raw_leader) for one in roots]
+    )
 
 
 def parse_basis(text: str) -> DateBasis:
@@ -88,7 +90,8 @@ def _of_root(
     mode: str,
     basis: DateBasis,
     book: InstrumentBook,
-    raw_leader: bool,  # noqa: FBT001  passed on from a keyword
+    *,
+    raw_leader: bool,
 ) -> pl.DataFrame:
     """Return the map of one root in the published columns."""
     calendar = load_calendars()[book.instrument(root).calendar]
@@ -103,9 +106,9 @@ def _of_root(
 def _volumes(path: Path, basis: DateBasis, book: InstrumentBook) -> pl.DataFrame:
     """Return root, contract, date and volume of every table of the database."""
     parts = [
-        frame.group_by("date").agg(pl.col("volume").sum()).with_columns(
-            contract=pl.lit(batch.contract), root=pl.lit(root_of(str(batch.contract)))
-        )
+        frame.group_by("date")
+        .agg(pl.col("volume").sum())
+        .with_columns(contract=pl.lit(batch.contract), root=pl.lit(root_of(str(batch.contract))))
         for batch, frame in _dated(path, basis, book)
     ]
     empty = {"date": pl.Date, "volume": pl.Float64, "contract": pl.String, "root": pl.String}
@@ -124,8 +127,6 @@ def _dated(
             ticks = event.kind is Landed.TICKS
             ts = event.frame["ts" if ticks else "bar_start"]
             calendar = load_calendars()[book.instrument(event.symbol).calendar]
-            dates = dates_of(
-                ts, basis, assign=lambda s, c=calendar: c.assign(s.dt.epoch("ns").to_numpy())
-            )
+            dates = dates_of(ts, basis, assign=calendar.assign)
             volume = event.frame["qty" if ticks else "volume"].alias("volume")
             yield event, pl.DataFrame([dates.alias("date"), volume])

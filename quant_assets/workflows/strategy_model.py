@@ -20,6 +20,7 @@ from quant_assets.workflows.workspace import Workspace
 
 CODE = (__name__, "quant_assets.workflows.training", "quant_assets.models.training")
 
+
 @dataclass(frozen=True)
 class StoredModel:
     """The model of a strategy as the lake holds it."""

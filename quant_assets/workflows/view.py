@@ -57,9 +57,9 @@ class LakeView:
             return self._frames[key]
         frame = self.workspace.lake.read(entry, columns=list(chosen) or None)
         self._frames[key] = frame
-        self._kept += frame.estimated_size()
+        self._kept += int(frame.estimated_size())
         while self._kept > KEPT_BYTES and len(self._frames) > 1:
-            self._kept -= self._frames.popitem(last=False)[1].estimated_size()
+            self._kept -= int(self._frames.popitem(last=False)[1].estimated_size())
         return frame
 
     def note(self, committed: Committed) -> None:

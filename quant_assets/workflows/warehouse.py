@@ -40,7 +40,8 @@ def warehouse_views(workspace: Workspace) -> list[View]:
     views = [View(name, _files(workspace, found)) for name, found in sorted(groups.items())]
     for table, name in PLAIN_TABLES.items():
         found = workspace.lake.index.entries(table)
-        views.append(View(name, _files(workspace, found), with_levels=bool(found and found[0].hive)))
+        has_levels = any(entry.hive for entry in found)
+        views.append(View(name, _files(workspace, found), with_levels=has_levels))
     return [view for view in views if view.files]
 
 

@@ -29,7 +29,9 @@ PRICES = st.sampled_from([99.0, 100.0, 100.5, 101.25])
 @st.composite
 def minute_bars(draw):
     """Draw minute bars of two sessions, with gaps and nulls; the second starts at 17:00."""
-    places = sorted(draw(st.sets(st.integers(0, 2800), max_size=25)))
+    # Half of the bars stand about the change of session, which lies inside a 4h bucket.
+    place = st.one_of(st.integers(0, 2800), st.integers(16 * 60, 18 * 60))
+    places = sorted(draw(st.sets(place, max_size=25)))
     rows = []
     for place in places:
         first, last, one, two = (draw(PRICES) for _ in range(4))
@@ -106,6 +108,22 @@ def test_longer_bars_are_their_definition(bars, name):
     by_time = sorted(expected, key=lambda bar: (bar["bar_start"], bar["session"]))
     found_rows = plain.select(order).sort("bar_start", "session").to_dicts()
     assert found_rows == by_time
+
+
+def test_two_sessions_in_one_bucket_have_a_bar_each():
+    """A futures session starts at 22:00 or 23:00 UTC, inside a 4h bucket."""
+    evening = DAY_NS + 20 * 60 * NS_PER_MINUTE
+    rows = [
+        {"session": DAY, "ts": evening - DAY_NS, "price": 100.0},
+        {"session": date(2024, 1, 4), "ts": evening - DAY_NS + 130 * NS_PER_MINUTE, "price": 101.0},
+    ]
+    ticks = clean(*rows)
+    four_hours = Timeframe.parse("4h")
+    direct = bars_from_ticks(ticks, timeframe=four_hours)
+    fine = bars_from_ticks(ticks, timeframe=Timeframe.parse("1m"))
+    assert direct.select("session", "close").rows() == [(DAY, 100.0), (date(2024, 1, 4), 101.0)]
+    assert direct["bar_start"].dt.epoch("ns").to_list() == [evening, evening]
+    assert resample_bars(fine, timeframe=four_hours).equals(direct)
 
 
 @settings(max_examples=60, deadline=None)

@@ -266,6 +266,15 @@ def test_a_spread_that_is_no_price_is_refused(spread):
         find_winning_trades(bars, n_entries=1, grid=GRID, spread=spread)
 
 
+@pytest.mark.parametrize("first_entry", [-1, -1_000_000])
+def test_a_block_before_the_first_candle_is_refused(first_entry):
+    """The kernel would read memory that is not the candles'."""
+    bars = frame_of(np.array([1.0, 2.0]), np.array([1.0, 1.0]), np.array([1.0, 1.0]))
+    for search in (find_winning_trades, count_winning_trades):
+        with pytest.raises(InputError, match="candle"):
+            search(bars, first_entry=first_entry, n_entries=1, grid=GRID, spread=0.0)
+
+
 def test_ten_thousand_pairs_a_candle_are_searched():
     """A hundred stops by a hundred targets, both directions, equal to the oracle."""
     rng = np.random.default_rng(7)

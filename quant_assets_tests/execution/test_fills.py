@@ -62,7 +62,7 @@ def leave(bar, side, stop, target, half=0.0):
         pytest.param((100, 101, 97), -1, 102, 97, 0.5, None, id="the_ask_falls_short"),
     ],
 )
-def test_a_position_leaves_by_rule(bar, side, stop, target, half, expected):  # noqa: PLR0917 -- a table
+def test_a_position_leaves_by_rule(bar, side, stop, target, half, expected):
     """Each rule of leaving inside a bar, on either side."""
     assert leave(bar, side, stop, target, half) == expected
 
@@ -78,7 +78,7 @@ prices = st.integers(50, 150)
 
 @settings(deadline=None)
 @given(prices, prices, prices, st.integers(1, 30), st.integers(1, 30), st.sampled_from([0, 1, 4]))
-def test_a_short_is_a_long_in_mirrored_prices(a, b, c, down, up, half):  # noqa: PLR0917 -- drawn
+def test_a_short_is_a_long_in_mirrored_prices(a, b, c, down, up, half):
     """Negating all prices turns a long's exit into a short's, to the bit."""
     low, open_, high = sorted((a, b, c))
     long = leave((open_, high, low), 1, open_ - down, open_ + up, half)
@@ -90,7 +90,7 @@ def test_a_short_is_a_long_in_mirrored_prices(a, b, c, down, up, half):  # noqa:
 
 @settings(deadline=None)
 @given(prices, prices, prices, st.integers(1, 30), st.integers(1, 30), st.integers(0, 5))
-def test_a_wider_spread_never_helps(a, b, c, down, up, half):  # noqa: PLR0917 -- drawn
+def test_a_wider_spread_never_helps(a, b, c, down, up, half):
     """With a wider spread a stop stays a stop, and no price gets better."""
     low, open_, high = sorted((a, b, c))
     narrow = leave((open_, high, low), 1, open_ - down, open_ + up, half)

@@ -42,7 +42,7 @@ def two_symbols(seed: int, n_sessions: int, longest_ns: int, offset_ns: int):
     embargo_ns=st.sampled_from([0, 1, DAY_NS // 10, DAY_NS]),
     offset_ns=st.sampled_from([0, -7 * DAY_NS // 24, 5 * DAY_NS // 24]),
 )
-def test_no_training_span_meets_a_test_span_and_its_embargo(  # noqa: PLR0917 -- drawn by name
+def test_no_training_span_meets_a_test_span_and_its_embargo(
     seed, n_sessions, n_folds, longest_ns, embargo_ns, offset_ns
 ):
     """Closed label spans of training rows lie wholly before the test span less the embargo."""

@@ -121,6 +121,17 @@ def test_a_buyer_follows_a_buyer_more_often_than_not(trades):
     assert (buys == buys.shift(1)).mean() == pytest.approx(0.72, abs=0.02)
 
 
+def test_a_buyer_moves_the_book_up_and_a_seller_down(spec, trades):
+    """The book of a row stands before its trade; the next one shows what the trade did."""
+    busiest = max(trades.values(), key=len)
+    moves = busiest.select(
+        is_buy=pl.col("price") == pl.col("ask"),
+        move=(pl.col("bid").shift(-1) - pl.col("bid")) / spec.tick_units,
+    ).drop_nulls()
+    assert moves.filter("is_buy")["move"].mean() > 0.05
+    assert moves.filter(~pl.col("is_buy"))["move"].mean() < -0.05
+
+
 def test_sizes_are_whole_and_above_zero(trades):
     """Nobody trades half a contract."""
     for frame in trades.values():

@@ -48,7 +48,7 @@ def model(
     chosen = strategy(opened, context.partition_key)
     stored = train_strategy(opened, chosen, tracker=tracking.open(), progress=context.log.info)
     made = stored.model
-    metadata: dict[str, object] = {
+    metadata: dict[str, dg.MetadataValue | str | int] = {
         "status": "made" if stored.is_new else "kept",
         "model_version": made.model_version,
         "rows": made.content.n_rows,

@@ -22,9 +22,7 @@ from quant_assets.workflows.recipes.roll_map import RollMapRecipe
 )
 def roll_map(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
     """Active contract of each futures root and session, by landed volume; never goes back."""
-    yield from materialize_range(
-        context, RollMapRecipe(), workspace.open(), picture=roll_picture
-    )
+    yield from materialize_range(context, RollMapRecipe(), workspace.open(), picture=roll_picture)
 
 
 @dg.asset(

@@ -70,7 +70,7 @@ class RawBatch:
     bar_schema: str | None = None
     """`ohlcv-1s`, `ohlcv-15m`, ...: for bars alone."""
     place_prefix: str = ""
-    """Written before each place, for example `GCZ13_TICK:`; empty for lines and records."""
+    """Written before each place, for example `GCZ13_TICK:` or `line `."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Tally:
 
 
 class Reader(Protocol):
-    """One open format. `FileRejectedError` from anywhere means: nothing of the file is committed."""
+    """One open format. `FileRejectedError` from anywhere: nothing of the file is committed."""
 
     format: str
     """`csv-mt4`, `csv-mt5`, `csv-histdata`, `csv-header`, `csv-epoch`, `trades-csv`,

@@ -117,7 +117,7 @@ class _Spool:
             self._writer.close()
         yield from self._kept
         if self._writer is not None:
-            with pa.memory_map(str(self._path)) as file:
+            with pa.OSFile(str(self._path), "rb") as file:
                 reader = pa.ipc.open_file(file)
                 for number in range(reader.num_record_batches):
                     yield reader.get_batch(number)

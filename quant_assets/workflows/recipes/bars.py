@@ -111,7 +111,8 @@ class BarsRecipe:
             )
         rows = view.read(base.entry)
         if base.timeframe is None:
-            return self._made(key, base, {research: bars_from_ticks(rows, timeframe=research)}, research)
+            made = {research: bars_from_ticks(rows, timeframe=research)}
+            return self._made(key, base, made, research)
         own = bars_from_landed(rows, contract=base.contract)
         made = {base.timeframe: own}
         if research != base.timeframe:

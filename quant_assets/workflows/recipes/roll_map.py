@@ -8,7 +8,7 @@ import polars as pl
 from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.market.instruments import AssetClass
 from quant_assets.storage.index import Entry
-from quant_assets.ticks.roll_map import DateBasis, build_roll_map
+from quant_assets.ticks.roll_map import DateBasis, build_roll_map, date_bounds
 from quant_assets.ticks.schema import ROLL_MAP
 from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
 from quant_assets.workflows.recipes.neighbours import nothing_landed
@@ -44,7 +44,13 @@ class RollMapRecipe:
         """Build the map up to the session and keep its row."""
         mode, basis = plan.parameters["mode"], plan.parameters["date_basis"]
         calendar = view.workspace.calendar(key.symbol)
-        roll_map = build_roll_map(plan.payload, mode=mode, bounds=calendar.bounds)
+        roll_map = build_roll_map(
+            plan.payload,
+            mode=mode,
+            bounds=date_bounds(DateBasis(basis), bounds=calendar.bounds),
+            sessions_after=calendar.next,
+            business_days=view.workspace.calendars["XNYS"],
+        )
         row = roll_map.filter(pl.col("date") == key.session)
         levels = {"root": key.symbol, "mode": mode, "date_basis": basis}
         stats = {"contract": row["contract"].item(), "rolled": row["rolled"].item()}
@@ -56,9 +62,7 @@ class RollMapRecipe:
 def active_contract(view: LakeView, symbol: str, session: date) -> Entry | None:
     """Return the roll map's row for a session as its index entry; `stats` names the contract."""
     roll = view.workspace.settings.roll
-    found = view.at(
-        ROLL_MAP.name, symbol, session, mode=roll.mode, date_basis=roll.date_basis
-    )
+    found = view.at(ROLL_MAP.name, symbol, session, mode=roll.mode, date_basis=roll.date_basis)
     return found[0] if found else None
 
 

@@ -71,7 +71,8 @@ class TrainingSetRecipe:
                 "timeframe": plan.parameters["timeframe"],
                 "symbol": key.symbol,
             }
-            stats = {"final": bool(frame["final"].all()), "targets": int((frame["label"] == 1).sum())}
+            targets = int((frame["label"] == 1).sum())
+            stats = {"final": bool(frame["final"].all()), "targets": targets}
             files.append(MadeFile(table, levels, frame, stats))
         rows = sum(file.frame.height for file in files)
         return Made(

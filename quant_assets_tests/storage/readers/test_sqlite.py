@@ -22,6 +22,7 @@ from quant_assets_tests.storage.readers.dbn_files import Read
 from quant_assets_tests.storage.readers.sqlite_files import (
     BAR_COLUMNS,
     TEN,
+    TICK_COLUMNS,
     make,
     read_sqlite,
     run,
@@ -160,6 +161,17 @@ def test_places_are_rowids_also_with_gaps_and_without_rowids(tmp_path: Path):
     read = read_sqlite(path)
     assert read.frame("GC")["place"].to_list() == [2, 4, 5]
     assert read.frame("ES")["place"].to_list() == [1]
+
+
+def test_an_index_does_not_change_the_order_of_rows(tmp_path: Path):
+    """Rows come by rowid although an index holds every column in another order."""
+    rows = [(*tick(price=9 - row), "wide" * 500) for row in range(9)]
+    path = make(tmp_path / "x", {"GCZ13_TICK": rows}, columns=f"{TICK_COLUMNS}, note TEXT")
+    names = UNTYPED.replace("timestamp, price", "price, timestamp")
+    run(path, [f"CREATE INDEX covering ON GCZ13_TICK ({names})"])
+    frame = read_sqlite(path).frame()
+    assert frame["place"].to_list() == list(range(1, 10))
+    assert frame["price"].to_list() == [(9 - row) * 10**9 for row in range(9)]
 
 
 def test_columns_are_found_in_any_case_and_order(tmp_path: Path):

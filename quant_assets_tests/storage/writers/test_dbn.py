@@ -138,14 +138,17 @@ def test_the_vendors_store_opens_the_file(tmp_path):
     assert array["close"].tolist() == [6_400_000_000, 48_170_000_000]
 
 
-def test_a_damaged_byte_is_noticed(tmp_path):
-    """The frame has a checksum."""
+def test_the_frame_knows_its_length_and_has_a_checksum(tmp_path):
+    """A cut or damaged file is noticed by whoever unpacks it."""
     path = tmp_path / "bars.dbn.zst"
     write_bars_dbn(path, _bars(("MOMO", FRIDAY, 6.40, 300)))
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
+    content = path.read_bytes()
+    frame = zstandard.get_frame_parameters(content)
+    assert frame.has_checksum
+    assert frame.content_size == len(zstandard.ZstdDecompressor().decompress(content))
+    damaged = content[:-1] + bytes([content[-1] ^ 1])
     with pytest.raises(zstandard.ZstdError):
-        zstandard.ZstdDecompressor().decompress(bytes(content))
+        zstandard.ZstdDecompressor().decompress(damaged)
 
 
 @pytest.mark.parametrize("write", [write_bars_dbn, write_status_dbn])

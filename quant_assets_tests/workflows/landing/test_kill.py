@@ -73,10 +73,13 @@ def landed_whole(root: Path, files: list[Path]) -> dict[str, str]:
 def test_a_killed_landing_run_again_ends_as_an_undisturbed_one(
     tmp_path: Path, step: CommitStep
 ) -> None:
-    """Killed inside the second commit of a file that restates one day and adds two."""
+    """Killed inside the commit of a day that is restated, after that of its bad row.
+
+    The day is the only one of the file: several would be committed at once, in any order.
+    """
     first, second = tmp_path / "EURUSD15.csv", tmp_path / "EURUSD15 (1).csv"
-    rows = bar_run("2014-05-01 10:00", 120)
-    first.write_text(mt4(rows[:50]))
+    rows = bar_run("2014-05-01 10:00", 50)
+    first.write_text(mt4(rows[:30]))
     rows[3] = (rows[3][0], 7.0)
     second.write_text(mt4(rows) + "2014.05.01,09:00,-1,1,1,1,5\n")
     wanted = landed_whole(tmp_path / "undisturbed", [first, second])
