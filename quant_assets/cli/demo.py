@@ -41,10 +41,9 @@ def demo(
 def _write_and_land(root: Path, seed: int) -> None:
     """Write the synthetic market's files and land them; what is landed already is a no-op."""
     from quant_assets.workflows.demo import land_demo_market
-    from quant_assets.workflows.workspace import Workspace
 
     _say(f"Synthetic market of seed {seed}: writing files to {root / 'raw'}")
-    reports = land_demo_market(Workspace.open(root), seed=seed)
+    reports = land_demo_market(root, seed=seed)
     rows = sum(report.committed for report in reports)
     _say(f"Landed {len(reports)} files, {rows:,} new rows")
 

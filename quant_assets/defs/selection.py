@@ -149,7 +149,7 @@ def ranges_of(
             and (first is None or day >= first)
             and (last is None or day <= last)
         ]
-        found += _clusters(symbol, days)
+        found += clusters(symbol, days)
     return found
 
 
@@ -159,7 +159,7 @@ def _landed_symbols(workspace: Workspace) -> list[str]:
     return sorted({e.symbol for table in tables for e in workspace.lake.index.entries(table)})
 
 
-def _clusters(symbol: str, days: list[date]) -> list[SessionRange]:
+def clusters(symbol: str, days: list[date]) -> list[SessionRange]:
     """Return runs of sessions that lie near each other, none longer than a run may be."""
     found: list[SessionRange] = []
     for day in days:

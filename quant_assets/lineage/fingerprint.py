@@ -8,26 +8,42 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from quant_assets.market.errors import SchemaError
+
+_PLAIN = frozenset(
+    {pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64}
+    | {pl.Float32, pl.Float64, pl.Null}
+)
+"""Physical types whose values are hashed by their bits."""
+
 
 def content_version(frame: pl.DataFrame) -> str:
     """Return the data version of a frame: SHA-256 over its schema and its values in row order.
 
     Chunking, file format and compression do not matter; names, types, order, nulls and the bits
     of every value do.
+
+    Raises
+    ------
+    SchemaError
+        If a column is of a type that no table has (binary, decimal, object).
     """
     digest = hashlib.sha256()
-    digest.update(f"rows={frame.height}".encode())
+    columns = [[series.name, repr(series.dtype)] for series in frame.iter_columns()]
+    digest.update(canonical_json({"rows": frame.height, "columns": columns}).encode())
     for series in frame.iter_columns():
-        digest.update(f"|{series.name}:{series.dtype!r}:".encode())
         _update_with_values(digest, series)
     return digest.hexdigest()
 
 
 def _update_with_values(digest: Any, series: pl.Series) -> None:
     """Feed one column's validity and values to the digest."""
+    # The mark comes always: without it a null's stand-in could pass for the value itself.
+    digest.update(b"nulls" if series.null_count() else b"whole")
     if series.null_count():
-        digest.update(b"nulls")
         digest.update(np.packbits(series.is_null().to_numpy()).tobytes())
+    if series.null_count() == series.len() and series.len():
+        return
     dtype = series.dtype
     if isinstance(dtype, pl.Struct):
         for name in (f.name for f in dtype.fields):
@@ -35,8 +51,9 @@ def _update_with_values(digest: Any, series: pl.Series) -> None:
     elif isinstance(dtype, pl.List):
         _update_with_values(digest, series.list.len().fill_null(0))
         _update_with_values(digest, series.explode(empty_as_null=False, keep_nulls=False))
-    elif isinstance(dtype, pl.Enum | pl.Categorical | pl.String):
-        # Categories are hashed as their words: how a writer numbered them does not matter.
+    elif isinstance(dtype, pl.Categorical | pl.String):
+        # Categories are hashed as their words: how a writer numbered them does not matter. The
+        # words of an Enum stand in its type, so its numbers say all.
         words = series.cast(pl.String).fill_null("")
         _update_with_values(digest, words.str.len_bytes())
         digest.update(words.str.join("").item().encode())
@@ -44,6 +61,12 @@ def _update_with_values(digest: Any, series: pl.Series) -> None:
         values = series.to_physical()
         if values.dtype == pl.Boolean:
             values = values.cast(pl.UInt8)
+        if values.dtype not in _PLAIN:
+            raise SchemaError(
+                asked=f"the data version of column {series.name!r}",
+                found=f"it is of type {dtype!r}, which no table has",
+                remedy="Cast it to a number, a text, an instant, a list or a struct.",
+            )
         digest.update(np.ascontiguousarray(values.fill_null(0).to_numpy()).tobytes())
 
 

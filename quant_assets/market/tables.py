@@ -67,7 +67,7 @@ class Table:
             ordered = ordered.sort(self.order, maintain_order=True)
         try:
             return self.schema.validate(ordered, cast=False)
-        except dy.exc.ValidationError as error:
+        except (dy.exc.ValidationError, dy.exc.SchemaError) as error:
             raise SchemaError(
                 asked=f"store {frame.height} rows in table {self.name!r}",
                 found=" ".join(str(error).split()),

@@ -46,8 +46,8 @@ class Entry:
     @property
     def levels(self) -> dict[str, str]:
         """The Hive levels by name."""
-        pairs = (part.split("=", 1) for part in self.hive.split("/") if part)
-        return dict((name, value) for name, value in pairs)
+        pairs = (part.partition("=") for part in self.hive.split("/") if part)
+        return {name: value for name, _, value in pairs}
 
 
 class Index:

@@ -8,7 +8,7 @@ lake next, brings the index up to that one file's footer.
 import fcntl
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -66,11 +66,12 @@ class Locks:
         return sum(self._mend_one(path) for path in noted)
 
     def _mend_one(self, path: Path) -> bool:
-        """Mend one note, unless its writer lives."""
-        with path.open("a+", encoding="utf-8") as handle:
+        """Mend one note, unless its writer lives, or we may only read here."""
+        with ExitStack() as opened:
             try:
+                handle = opened.enter_context(path.open("a+", encoding="utf-8"))
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            except OSError:
                 return False
             return self._settle(handle)
 

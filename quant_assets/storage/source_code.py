@@ -83,9 +83,17 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _tree(module: str) -> ast.Module:
-    """Return a module's syntax tree."""
+    """Return a module's syntax tree.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If there is no such module: a misspelt root would never make anything stale.
+    """
     path = _file(module)
-    return ast.parse(path.read_text(encoding="utf-8") if path else "")
+    if path is None:
+        raise ModuleNotFoundError(f"no source of {module!r}", name=module)
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _tree_digest(module: str) -> str:
@@ -95,16 +103,17 @@ def _tree_digest(module: str) -> str:
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
-    """Drop the docstring of every body."""
+    """Drop every bare string: the docstrings of modules, classes, functions and constants."""
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_text(body[0]):
-            node.body = body[1:]  # type: ignore[attr-defined]
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            if isinstance(block, list):
+                setattr(node, name, [line for line in block if not _is_text(line)])
     return tree
 
 
-def _is_text(node: ast.stmt) -> bool:
-    """Whether a statement is a bare string: a docstring."""
+def _is_text(node: ast.AST) -> bool:
+    """Whether a statement is a bare string."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

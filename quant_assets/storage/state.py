@@ -92,16 +92,23 @@ class State:
         SQLAlchemy URL, for example `sqlite:///data/state.db`.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str | sa.URL) -> None:
         self.engine = _engine(url)
         self._create()
 
     @classmethod
     def at(cls, file: Path) -> "State":
         """Open the SQLite database in a file, making its folder."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return cls(f"sqlite:///{file}")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateError(
+                asked=f"make the folder of the state database {file}",
+                found=str(error),
+                remedy="Name another data root with QUANT_DATA.",
+            ) from error
+        # As a URL text, a folder's question mark would begin the options.
+        return cls(sa.URL.create("sqlite", database=str(file)))
 
     def _create(self) -> None:
         """Make the tables; the loser of a race between two first users finds them made."""
@@ -121,7 +128,7 @@ class State:
                 asked=f"{deed} the state database {self.engine.url.render_as_string()}",
                 found=str(error.orig if isinstance(error, sa.exc.DBAPIError) else error),
                 remedy="See that its disk has room and can be written, and that QUANT_STATE_URL"
-                " names it; what was stored before still stands",
+                " names it: what was stored before still stands.",
             ) from error
 
     def upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:

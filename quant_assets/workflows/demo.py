@@ -1,29 +1,43 @@
 """The demo's market: written, and landed like any other."""
 
+from pathlib import Path
+
+import yaml
+
 from quant_assets.market.errors import InputError
+from quant_assets.synthetic.market import DEMO_MARKET
 from quant_assets.workflows.demo_market import demo_sessions, write_demo_market
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.landing.report import FileReport
-from quant_assets.workflows.workspace import Workspace
+from quant_assets.workflows.workspace import INSTRUMENTS_FILE, Workspace
 
 LANDED = ("raw_bars", "raw_ticks", "raw_status")
 
 
-def land_demo_market(workspace: Workspace, *, seed: int) -> list[FileReport]:
-    """Write a synthetic market to the data root's `raw` folder and land it.
+def land_demo_market(root: Path, *, seed: int) -> list[FileReport]:
+    """Write a synthetic market to a data root's `raw` folder and land it.
 
     Raises
     ------
     InputError
-        If the lake holds a table that is not marked synthetic, or one of another seed.
+        If the lake holds a table that is not marked synthetic.
     """
+    workspace = Workspace.open(root)
     check_synthetic(workspace)
     files = write_demo_market(
-        workspace.root / "raw",
+        root / "raw",
         seed=seed,
         sessions_by_calendar=demo_sessions(workspace.calendars),
     )
-    return list(ingest_files(workspace, files))
+    _name_instruments(root / INSTRUMENTS_FILE)
+    return list(ingest_files(Workspace.open(root), files))
+
+
+def _name_instruments(path: Path) -> None:
+    """Say what the invented stocks are, as a user does for symbols the package does not know."""
+    if not path.exists():
+        invented = {"instruments": dict(DEMO_MARKET.invented_instruments)}
+        path.write_text(f"# Synthetic stocks of the demo.\n{yaml.safe_dump(invented)}")
 
 
 def check_synthetic(workspace: Workspace) -> None:

@@ -4,15 +4,24 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+import polars as pl
+
 from quant_assets.lineage.fingerprint import combined_version, digest_of
 from quant_assets.lineage.records import Hashes, Lineage, why_stale
-from quant_assets.market.errors import QuantError
+from quant_assets.market.errors import PartitionReplacedError, QuantError
 from quant_assets.storage.index import Entry
 from quant_assets.storage.source_code import code_version
 from quant_assets.storage.state import FAILURES, TIMINGS
+from quant_assets.ticks.schema import QUARANTINE
 from quant_assets.workflows.recipe import Key, Made, NotDue, Plan, Recipe, Status
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
+
+_REPLANS = 2
+"""How often a partition is planned anew because an input was replaced while it was made."""
+
+# A panic of polars is no Exception.
+_UNFORESEEN = (Exception, pl.exceptions.PanicException)
 
 
 @dataclass(frozen=True)
@@ -74,14 +83,13 @@ def _make_one(workspace: Workspace, recipe: Recipe, view: LakeView, key: Key) ->
     """Make or keep one partition; any error becomes its outcome and a row in `failures`."""
     started = time.monotonic()
     try:
-        decided = decide(recipe, view, key)
-        if not isinstance(decided, Plan):
-            _settle(workspace, recipe, view, key, decided)
-            return decided
-        made = recipe.make(view, key, decided)
-        entries = _commit(workspace, recipe, view, key, decided, made)
-    except Exception as error:  # noqa: BLE001  one bad partition must not stop the others
+        done = _attempt(workspace, recipe, view, key)
+    except _UNFORESEEN as error:
         return _failed(workspace, recipe, view, key, error, time.monotonic() - started)
+    if isinstance(done, Outcome):
+        _settle(workspace, recipe, view, key, done)
+        return done
+    made, entries = done
     outcome = Outcome(
         key=key,
         status=Status.MADE,
@@ -94,6 +102,32 @@ def _make_one(workspace: Workspace, recipe: Recipe, view: LakeView, key: Key) ->
     )
     _settle(workspace, recipe, view, key, outcome)
     return outcome
+
+
+def _attempt(
+    workspace: Workspace, recipe: Recipe, view: LakeView, key: Key
+) -> Outcome | tuple[Made, list[Entry]]:
+    """Make and commit one partition; plan it anew where an input was replaced meanwhile.
+
+    Otherwise rows of a newer version would be recorded under the version that was planned with.
+    """
+    for _ in range(_REPLANS):
+        try:
+            return _plan_and_make(workspace, recipe, view, key)
+        except PartitionReplacedError:
+            view.reload()
+    return _plan_and_make(workspace, recipe, view, key)
+
+
+def _plan_and_make(
+    workspace: Workspace, recipe: Recipe, view: LakeView, key: Key
+) -> Outcome | tuple[Made, list[Entry]]:
+    """Make and commit one partition, where its plan says that it must be made."""
+    decided = decide(recipe, view, key)
+    if isinstance(decided, Outcome):
+        return decided
+    made = recipe.make(view, key, decided)
+    return made, _commit(workspace, recipe, view, key, decided, made)
 
 
 def decide(recipe: Recipe, view: LakeView, key: Key) -> Plan | Outcome:
@@ -158,7 +192,7 @@ def _commit(
     workspace: Workspace, recipe: Recipe, view: LakeView, key: Key, plan: Plan, made: Made
 ) -> list[Entry]:
     """Store the files of a partition, and forget those that it no longer has."""
-    before = stored_entries(recipe, view, key)
+    before = stored_entries(recipe, view, key) + _stored_aside(recipe, view, key)
     entries = []
     for file in (*made.set_aside, *made.files):
         lineage = Lineage(
@@ -174,14 +208,18 @@ def _commit(
             file.table, file.levels, file.frame, lineage, session=key.session
         )
         view.note(committed)
-        if any(file is kept for kept in made.files):
-            entries.append(committed.entry)
+        entries.append(committed.entry)
     names = {entry.name for entry in entries}
     for entry in before:
         if entry.name not in names:
             workspace.lake.drop(entry)
             view.forget(entry)
-    return entries
+    return entries[len(made.set_aside) :]
+
+
+def _stored_aside(recipe: Recipe, view: LakeView, key: Key) -> list[Entry]:
+    """Return the index entries of what was set aside of a partition."""
+    return view.at(QUARANTINE.name, key.symbol, key.session, table=recipe.asset)
 
 
 def _settle(
@@ -209,7 +247,7 @@ def _failed(
     recipe: Recipe,
     view: LakeView,
     key: Key,
-    error: Exception,
+    error: BaseException,
     seconds: float,
 ) -> Outcome:
     """Record a partition that could not be made; an unforeseen error says its type too."""

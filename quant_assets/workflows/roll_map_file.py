@@ -16,6 +16,9 @@ from quant_assets.storage.readers.sniff import FormatGuess, detect
 from quant_assets.storage.readers.sqlite import TickSqliteReader
 from quant_assets.ticks.roll_map import DateBasis, build_roll_map, date_bounds, dates_of, parse_mode
 
+BUSINESS_DAYS = "XNYS"
+"""Calendar by which contracts expire: CME also holds short sessions on US holidays."""
+
 COLUMNS = (
     "date",
     "root",
@@ -97,7 +100,14 @@ def _of_root(
     calendar = load_calendars()[book.instrument(root).calendar]
     own = volumes.filter(pl.col("root") == root).drop("root")
     bounds = date_bounds(basis, bounds=calendar.bounds)
-    made = build_roll_map(own, mode=mode, bounds=bounds, raw_leader=raw_leader)
+    made = build_roll_map(
+        own,
+        mode=mode,
+        bounds=bounds,
+        raw_leader=raw_leader,
+        sessions_after=calendar.next,
+        business_days=load_calendars()[BUSINESS_DAYS],
+    )
     return made.with_columns(
         root=pl.lit(root), mode=pl.lit(mode), date_basis=pl.lit(basis.value)
     ).select(COLUMNS)

@@ -19,11 +19,13 @@ KEPT_BYTES = 256 * 2**20
 class LakeView:
     """A consistent, cached reading of the lake for the run of one range.
 
-    The index is read once a (table, symbol); commits of this run are put on top.
+    The index is read once a (table, symbol); commits of this run are put on top. What writers that
+    died left undone is mended first, so that the index says what the files hold.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
+        workspace.lake.recover()
         self._entries: dict[tuple[str, str], dict[str, list[Entry]]] = {}
         self._failures: dict[str, dict[str, str]] = {}
         self._frames: OrderedDict[tuple[str, str, tuple[str, ...]], pl.DataFrame] = OrderedDict()
@@ -38,7 +40,7 @@ class LakeView:
             self._entries[table, symbol] = grouped
         return self._entries[table, symbol]
 
-    def at(self, table: str, symbol: str, session: date, **levels: str) -> list[Entry]:
+    def at(self, table: str, symbol: str, session: date, /, **levels: str) -> list[Entry]:
         """Return the entries of one session whose levels hold the given values."""
         wanted = levels.items()
         found = self.of_symbol(table, symbol).get(session.isoformat(), [])
@@ -72,7 +74,13 @@ class LakeView:
     def forget(self, entry: Entry) -> None:
         """Take an entry that no longer belongs to its partition out of the view."""
         sessions = self.of_symbol(entry.table, entry.symbol)
-        sessions[entry.session] = [e for e in sessions[entry.session] if e.hive != entry.hive]
+        left = [e for e in sessions.pop(entry.session, []) if e.hive != entry.hive]
+        if left:
+            sessions[entry.session] = left
+
+    def reload(self) -> None:
+        """Forget what was read of the index: another writer has been at work."""
+        self._entries.clear()
 
     def failures(self, asset: str) -> dict[str, str]:
         """Return the partitions of an asset that could not be made, with their versions."""

@@ -17,6 +17,7 @@ from quant_assets.storage.state import State
 
 DATA_VARIABLE = "QUANT_DATA"
 STATE_VARIABLE = "QUANT_STATE_URL"
+INSTRUMENTS_FILE = "instruments.yaml"
 
 
 def data_root() -> Path:
@@ -41,7 +42,7 @@ class Workspace:
         folder = (root or data_root()).absolute()
         url = os.environ.get(STATE_VARIABLE)
         state = State(url) if url else State.at(folder / "state.db")
-        user_file = folder / "instruments.yaml"
+        user_file = folder / INSTRUMENTS_FILE
         return cls(
             root=folder,
             settings=load_settings(folder),

@@ -89,6 +89,20 @@ def test_no_row_depends_on_a_later_one(rows, cut):
     assert cleaned(*early).frame.select(columns).equals(whole.select(columns))
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(ROWS, max_size=12), st.randoms(use_true_random=False))
+def test_rows_may_come_in_any_order(rows, random):
+    """Time and the place in the source decide, not where a row stands in the frame."""
+    ticks = raw_ticks(*rows)
+    places = list(range(len(rows)))
+    random.shuffle(places)
+    straight = clean_ticks(ticks, contract="GCZ13", instrument=instrument())
+    mixed = clean_ticks(ticks[places], contract="GCZ13", instrument=instrument())
+    assert mixed.frame.equals(straight.frame)
+    assert (mixed.disorder, mixed.sides) == (straight.disorder, straight.sides)
+    assert sorted(mixed.set_aside.rows()) == sorted(straight.set_aside.rows())
+
+
 def test_equal_rows_are_market_and_stay():
     """Two fills of one order look the same."""
     assert cleaned({"ts": 1}, {"ts": 1}, {"ts": 1}).frame.height == 3

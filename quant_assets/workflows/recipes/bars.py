@@ -116,7 +116,7 @@ class BarsRecipe:
         own = bars_from_landed(rows, contract=base.contract)
         made = {base.timeframe: own}
         if research != base.timeframe:
-            made[research] = resample_bars(own, timeframe=research)
+            made[research] = resample_bars(own, timeframe=research, source=base.timeframe)
         return self._made(key, base, made, research)
 
     def _made(

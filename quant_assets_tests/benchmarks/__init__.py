@@ -1,0 +1,1 @@
+"""Benchmarks: equal results first, then both sides and their ratio within one run."""

@@ -1,0 +1,206 @@
+"""Real market files through the whole graph, twice: from ingest to leaderboard and tear sheet."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from quant_assets.market.sessions import SessionCalendar
+from quant_assets_tests.integration.command import Root, made_partitions
+
+pytestmark = [pytest.mark.shared, pytest.mark.slow, pytest.mark.timeout(900)]
+
+FILES = (
+    "futures/futures_ticks.sqlite",
+    "futures/futures_minutes.sqlite",
+    "ohlcv/EURUSD15.csv",
+    "dbn/XNAS-20131007-A7LEANSEC1/xnas-itch-20131007.ohlcv-1s.dbn.zst",
+    "dbn/XNAS-20131007-A7LEANSEC1/xnas-itch-20131008.ohlcv-1s.dbn.zst",
+    "dbn/XNAS-20131007-A7LEANSEC1/xnas-itch-20131009.ohlcv-1s.dbn.zst",
+    "dbn/XNAS-20140605-A7LEANSEC2/xnas-itch-20140605.ohlcv-1s.dbn.zst",
+)
+SYMBOLS = ("AIG", "BAC", "ES", "EURUSD", "GC", "SPY")
+STAGES = ("bars", "bronze_trades", "features", "momentum_days", "training_set", "predictions")
+
+
+class Built:
+    """Two data roots built from the same files: one worker, two workers, other hash seeds."""
+
+    def __init__(self, folder: Path, shared: Path) -> None:
+        self.roots = (Root(folder / "one" / "data", 1), Root(folder / "two" / "data", 2))
+        self.landed = []
+        self.runs = []
+        for workers, root in enumerate(self.roots, start=1):
+            root.folder.mkdir(parents=True)
+            self.landed.append(root.rows("ingest", *(str(shared / name) for name in FILES)))
+            self.runs.append(root.rows("materialize", "*", "--workers", str(workers)))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Iterator[Built]:
+    """Build both roots once."""
+    yield Built(tmp_path_factory.mktemp("real"), shared_data)
+
+
+def test_every_file_is_landed_whole(built):
+    """Real files end as accept, and the rows committed are the rows read."""
+    for reports in built.landed:
+        assert [report["status"] for report in reports] == ["accept"] * len(FILES)
+        assert all(report["rows_in"] == report["committed"] for report in reports)
+        assert sum(report["rows_in"] for report in reports) == 92514 + 14739 + 648 + 116426 + 16636
+
+
+def test_every_stage_is_reached_for_every_symbol(built):
+    """From landed files to predictions, each symbol has its partitions; each strategy a trial."""
+    lake = built.roots[0].open().lake
+    assert all(row["success"] for row in built.runs[0])
+    for stage in STAGES:
+        assert sorted({entry.symbol for entry in lake.index.entries(stage)}) == list(SYMBOLS)
+    assert sorted({entry.symbol for entry in lake.index.entries("roll_map")}) == ["ES", "GC"]
+    assert {entry.symbol for entry in lake.index.entries("clean_ticks")} == {"GC"}
+    board = lake.read(lake.index.entries("leaderboard")[0])
+    assert sorted(board["strategy"]) == [
+        "equity_1m_barriers",
+        "future_1m_barriers",
+        "fx_15m_barriers",
+    ]
+    assert not board["is_stale"].any()
+
+
+def test_each_strategy_has_a_tear_sheet_that_makes_no_request(built):
+    """A page stands for each strategy, forbids requests, and loads nothing from elsewhere."""
+    pages = sorted((built.roots[0].folder / "reports").glob("*_barriers.html"))
+    assert len(pages) == 3
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert "default-src 'none'" in text
+        assert not [tag for tag in ("<link", "<img src=\"http", "<script src", "@import") if tag in text]
+
+
+def test_two_builds_end_with_the_same_versions_and_partitions(built):
+    """Another process, hash seed and number of workers: the same content, to the bit."""
+    one, two = (root.versions() for root in built.roots)
+    assert one == two
+    assert len(one) > 300
+    assert made_partitions(built.runs[0]) == made_partitions(built.runs[1])
+
+
+def test_a_second_run_makes_nothing_anew(built):
+    """Everything is fresh: no partition is made, and the command says so."""
+    before = built.roots[0].versions()
+    assert "Nothing was made anew" in built.roots[0].run("materialize", "*")
+    assert built.roots[0].versions() == before
+
+
+@pytest.mark.parametrize("basis", ["session", "utc", "ist"])
+@pytest.mark.parametrize("name", ["ticks", "minutes"])
+def test_roll_maps_equal_the_expected_ones(tmp_path, shared_data, name, basis):
+    """Leader, volumes and rolls of each day are those computed apart, by each basis of a day."""
+    root = Root(tmp_path / "data")
+    root.folder.mkdir()
+    database = shared_data / "futures" / f"futures_{name}.sqlite"
+    out = tmp_path / "roll.csv"
+    options = ("--mode", "same_day", "--date-basis", basis, "--raw-leader", "--out", str(out))
+    root.run("roll-map", str(database), *options)
+    with (database.parent / f"futures_{name}.expected_roll.csv").open() as handle:
+        expected = [row for row in csv.DictReader(handle) if row["day_basis"] == basis]
+    with out.open() as handle:
+        mine = list(csv.DictReader(handle))
+    keys = ("contract", "volume", "runner_up", "runner_up_volume")
+    assert [(row["date"], *(_plain(row[k]) for k in keys)) for row in mine] == [
+        (row["day"], *(_plain(row[k]) for k in keys)) for row in expected
+    ]
+    assert [row["rolled"] == "true" for row in mine] == [row["rolled"] == "1" for row in expected]
+
+
+def _plain(text: str) -> str | float:
+    """Return a number where the text is one."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def test_daily_aggregates_of_landed_bars_equal_the_expected_ones(tmp_path, shared_data):
+    """Each DBN file's bars, by symbol and local day, whole day and regular hours."""
+    root = Root(tmp_path / "data")
+    root.folder.mkdir()
+    with (shared_data / "dbn" / "expected_days.csv").open() as handle:
+        expected = list(csv.DictReader(handle))
+    names = sorted({row["file"] for row in expected})
+    reports = root.rows("ingest", *(str(shared_data / "dbn" / name) for name in names))
+    assert {report["status"] for report in reports} <= {"accept", "warn"}
+    workspace = root.open()
+    checked = 0
+    for row in expected:
+        schema = next(part for part in row["file"].split(".") if part.startswith("ohlcv"))
+        found = workspace.lake.index.entries(
+            "raw_bars", symbol=row["symbol"], session=row["local_day"]
+        )
+        entry = next(one for one in found if one.levels["schema"] == schema)
+        bars = workspace.lake.read(entry)
+        assert _aggregate(bars) == _like(_figures(row, ""))
+        regular = _regular(bars, workspace.calendar(row["symbol"]), entry.day)
+        if row["rth_bars"] not in {"", "0"} and schema not in {"ohlcv-1h", "ohlcv-1d"}:
+            assert _aggregate(regular) == _like(_figures(row, "rth_"))
+        checked += 1
+    assert checked == len(expected) == 180
+
+
+def _aggregate(bars: pl.DataFrame) -> list[float]:
+    """Return open, high, low, close, volume and count of bars."""
+    volume = float(bars["volume"].sum())
+    prices = [bars["open"][0], bars["high"].max(), bars["low"].min(), bars["close"][-1]]
+    return [*prices, volume, float(bars.height)]
+
+
+def _like(figures: list[float]) -> list[object]:
+    """Return expected figures: prices and counts exact, volumes as the file writes them."""
+    *prices, volume, bars = figures
+    return [*prices, pytest.approx(volume, abs=5e-4), bars]
+
+
+def _figures(row: dict[str, str], prefix: str) -> list[float]:
+    """Return the expected figures of a row."""
+    names = ("open", "high", "low", "close", "volume", "bars")
+    return [float(row[f"{prefix}{name}"]) for name in names]
+
+
+def _regular(bars: pl.DataFrame, calendar: SessionCalendar, session: object) -> pl.DataFrame:
+    """Return the bars that start within [open, close)."""
+    bounds = calendar.bounds(session)
+    stamp = pl.col("bar_start").dt.epoch("ns")
+    return bars.filter((stamp >= bounds.open_ns) & (stamp < bounds.close_ns))
+
+
+@pytest.mark.parametrize("minutes", [5, 15, 60])
+def test_exported_bars_equal_the_shipped_files(tmp_path_factory, shared_data, minutes, m1_root):
+    """Bars regrouped from one-minute files are those that ship beside them."""
+    out = m1_root.folder.parent / f"bars{minutes}.csv"
+    name = {5: "5m", 15: "15m", 60: "1h"}[minutes]
+    for symbol in ("EURUSD", "GBPUSD"):
+        m1_root.run("bars", symbol, "--timeframe", name, "--out", str(out))
+        mine = pl.read_csv(out, try_parse_dates=False)
+        shipped = pl.read_csv(
+            shared_data / "ohlcv" / f"{symbol}{minutes}.csv",
+            has_header=False,
+            new_columns=["day", "time", "open", "high", "low", "close", "volume"],
+        )
+        stamps = shipped["day"].str.replace_all(".", "-", literal=True) + "T" + shipped["time"]
+        assert mine["bar_start"].str.slice(0, 16).to_list() == stamps.to_list()
+        for column in ("open", "high", "low", "close", "volume"):
+            assert mine[column].cast(pl.Float64).to_list() == pytest.approx(
+                shipped[column].cast(pl.Float64).to_list(), abs=1e-12
+            )
+
+
+@pytest.fixture(scope="module")
+def m1_root(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Root:
+    """Return a data root that holds one-minute bars of two pairs."""
+    root = Root(tmp_path_factory.mktemp("minutes") / "data")
+    root.folder.mkdir()
+    files = [str(shared_data / "ohlcv" / f"{symbol}1.csv") for symbol in ("EURUSD", "GBPUSD")]
+    root.rows("ingest", *files)
+    return root
