@@ -42,6 +42,7 @@ def materialize(
 
     workspace = Workspace.open()
     ranges = ranges_of(workspace, symbols=symbol or (), first=_day(first), last=_day(last))
+    _warn_of_early_sessions(workspace, symbol or ())
     use_dagster_home()
     MlflowTracker(workspace.root / "mlflow").create_databases()
     with dg.DagsterInstance.get() as instance, run_progress() as tell:
@@ -49,6 +50,20 @@ def materialize(
     _say(results, json=json)
     if not all(result.success for result in results):
         raise typer.Exit(1)
+
+
+def _warn_of_early_sessions(workspace: "Workspace", symbols: Sequence[str]) -> None:
+    """Say that landed sessions lie before the partitions' start and are left out."""
+    from quant_assets.defs.selection import sessions_before_start
+
+    early = sessions_before_start(workspace, symbols)
+    if early:
+        start = workspace.settings.partitions.start
+        print(
+            f"{early:,} landed sessions before {start} are left out: set partitions.start in "
+            "settings.yaml to include them.",
+            file=sys.stderr,
+        )
 
 
 def _day(moment: datetime | None) -> date | None:

@@ -102,21 +102,18 @@ def running(servers: Sequence[Server]) -> Iterator[dict[Server, subprocess.Popen
 
 
 def _start(server: Server, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a server in a session of its own, with the signals' default handlers."""
+    """Start a server in a session of its own.
+
+    What this process handles, its children get with the default handler; that is why
+    `stop_signals` must be open, and a signal that was ignored before is not any more.
+    """
     return subprocess.Popen(  # noqa: S603  our own modules
         [sys.executable, "-m", *server.arguments],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=_reset_signals,
     )
-
-
-def _reset_signals() -> None:
-    """Give a child the default handlers: those that it inherits may ignore a signal."""
-    for one in _STOPPING:
-        signal.signal(one, signal.SIG_DFL)
 
 
 def wait_until_ready(

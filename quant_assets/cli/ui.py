@@ -44,7 +44,7 @@ def ui(port: Port = 3000, mlflow_port: MlflowPort = 5000) -> None:
         servers = [_dagster(home, port), _mlflow(tracker, mlflow_port)]
         _say("Starting Dagster and MLflow; Ctrl-C stops both.")
         with running(servers) as started:
-            wait_until_ready(started, stopped, lambda one: print(f"{one.name}: {one.url}", flush=True))
+            wait_until_ready(started, stopped, _print_url)
             watch(started, stopped)
             _say("Stopping.")
     _say("Dagster and MLflow have stopped.")
@@ -86,6 +86,11 @@ def _mlflow(tracker: "MlflowTracker", port: int) -> Server:
     }
     arguments = ("mlflow", "server", *(part for pair in options.items() for part in pair))
     return Server("MLflow", arguments, port, tracker.folder / "server.log", stops_group=True)
+
+
+def _print_url(server: Server) -> None:
+    """Print where a server answers, on stdout."""
+    print(f"{server.name}: {server.url}", flush=True)
 
 
 def _say(text: str) -> None:

@@ -153,6 +153,14 @@ def ranges_of(
     return found
 
 
+def sessions_before_start(workspace: Workspace, symbols: Collection[str] = ()) -> int:
+    """Return how many landed sessions lie before the first date partition."""
+    view = LakeView(workspace)
+    start = workspace.settings.partitions.start
+    chosen = symbols or _landed_symbols(workspace)
+    return sum(day < start for symbol in chosen for day in landed_sessions(view, symbol))
+
+
 def _landed_symbols(workspace: Workspace) -> list[str]:
     """Return the symbols with landed trades or bars."""
     tables = ("raw_bars", "raw_ticks")

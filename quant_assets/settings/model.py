@@ -49,7 +49,7 @@ class PartitionSettings(Section):
     """How Dagster's date dimension is cut."""
 
     grain: PartitionGrain = PartitionGrain.DAY
-    start: date = Field(default=date(1998, 1, 1), description="First session of the partitions.")
+    start: date = Field(default=date(2000, 1, 1), description="First session of the partitions.")
 
 
 class IngestSettings(Section):

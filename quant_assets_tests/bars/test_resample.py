@@ -145,6 +145,19 @@ def test_bars_of_bars_are_bars_of_ticks(trades, name):
     assert longer["vwap"].to_list() == pytest.approx(direct["vwap"].to_list(), rel=1e-12)
 
 
+def test_an_average_of_equal_averages_is_that_average():
+    """Rounding never moves it out of the bar."""
+    quantities = (0.1, 0.7, 0.1, 2.5, 0.7, 0.1)
+    rows = [
+        {"ts": minute * NS_PER_MINUTE, "price": 100.1, "qty": qty}
+        for minute, qty in enumerate(quantities)
+    ]
+    # Without the bound it is another number: the case is worth its test.
+    assert sum(100.1 * qty for qty in quantities) / sum(quantities) != 100.1
+    fine = bars_from_ticks(clean(*rows), timeframe=Timeframe.parse("1m"))
+    assert resample_bars(fine, timeframe=Timeframe.parse("1h"))["vwap"].to_list() == [100.1]
+
+
 def test_bars_out_of_order_are_refused():
     """First and last would be anybody's."""
     bars = bars_from_ticks(clean({}, {"ts": NS_PER_MINUTE}), timeframe=Timeframe.parse("1m"))
@@ -152,7 +165,9 @@ def test_bars_out_of_order_are_refused():
         resample_bars(bars.reverse(), timeframe=Timeframe.parse("5m"))
 
 
-@pytest.mark.parametrize(("timeframe", "source"), [("7m", "1m"), ("10m", "15m"), ("1m", "5m")])
+@pytest.mark.parametrize(
+    ("timeframe", "source"), [("7m", "1m"), ("10m", "15m"), ("20m", "15m"), ("1m", "5m")]
+)
 def test_lengths_that_do_not_fit_are_refused(timeframe, source):
     """Into each other, or into a day."""
     bars = bars_from_ticks(clean({}), timeframe=Timeframe.parse(source))

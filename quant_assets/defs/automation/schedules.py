@@ -50,20 +50,19 @@ def nightly_sessions(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Request a range a symbol, up to its last session that had closed at the tick's own time."""
     opened = workspace.open()
+    night = context.scheduled_execution_time
+    tonight = list(due_ranges(opened, night))
+    wanted = [due.wanted for due in tonight if due.wanted]
+    idle = "; ".join(f"{due.symbol}: {due.reason}" for due in tonight if not due.wanted)
+    if not wanted:
+        yield dg.SkipReason(f"Nothing is due. {idle or 'No symbol holds landed data.'}")
+        return
+    if idle:
+        context.log.info(f"Nothing is due of {idle}")  # noqa: G004  the UI shows this log
     register(context.instance, opened)
     observe(context.instance, landed_versions(opened))
-    night = context.scheduled_execution_time
-    idle = []
-    for due in due_ranges(opened, night):
-        if due.wanted is None:
-            idle.append(f"{due.symbol}: {due.reason}")
-            continue
-        for one in _runs_of(due.wanted):
-            key = f"{one.symbol}:{night.date()}:{one.first}"
-            yield range_request(opened, one, key=key)
-    if idle:
-        context.log.info("Nothing is due of %s", "; ".join(idle))
-        yield dg.SkipReason(f"Nothing is due of {'; '.join(idle)}")
+    for one in (part for whole in wanted for part in _runs_of(whole)):
+        yield range_request(opened, one, key=f"{one.symbol}:{night.date()}:{one.first}")
 
 
 def due_ranges(workspace: Workspace, night: datetime) -> Iterator[Due]:
@@ -91,8 +90,11 @@ def _due(view: LakeView, symbol: str, night: datetime) -> Due:
     if recent and landed[-1] < recent[0]:
         return Due(symbol, None, f"dormant, its last landed session is {landed[-1]}")
     waiting = [day for day in not_final(view, symbol) if day <= yesterday]
-    if not waiting and view.at("bars", symbol, yesterday):
-        return Due(symbol, None, f"all is final up to {yesterday}")
+    if view.at("bars", symbol, yesterday):
+        if not waiting:
+            return Due(symbol, None, f"all is final up to {yesterday}")
+        if last_closed(view.workspace, symbol, night - timedelta(days=1)) == yesterday:
+            return Due(symbol, None, f"no session closed since {yesterday}")
     return Due(symbol, SessionRange(symbol, min([*waiting, yesterday]), yesterday))
 
 
