@@ -11,7 +11,7 @@ from quant_assets.defs.provenance import input_tags, version_tags
 from quant_assets.lineage.fingerprint import combined_version
 from quant_assets.observe.progress import report
 from quant_assets.workflows.ranges import Outcome, make_range, recipe_code_version
-from quant_assets.workflows.recipe import Recipe, Status
+from quant_assets.workflows.recipe import BROKEN, Recipe, Status
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
@@ -22,7 +22,6 @@ Picture = Callable[[LakeView, Sequence[Outcome]], bytes | None]
 ALL_MADE = "all_sessions_made"
 NONE_MISSING = "no_session_missing"
 
-_BAD = {Status.FAILED, Status.SKIPPED}
 _LISTED = 50
 
 
@@ -67,7 +66,7 @@ def materialize_range(
     view = LakeView(workspace)
     inputs = input_tags(context)
     outcomes = list(make_range(workspace, recipe, owners, progress=report, view=view))
-    bad = [outcome for outcome in outcomes if outcome.status in _BAD]
+    bad = [outcome for outcome in outcomes if outcome.status in BROKEN]
     yield dg.MaterializeResult(
         metadata=_totals(outcomes) | _picture(picture, view, outcomes),
         check_results=_checks(outcomes, bad),

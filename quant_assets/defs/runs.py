@@ -2,9 +2,12 @@
 
 import logging
 import multiprocessing as mp
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -12,11 +15,16 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 
 from quant_assets.defs.landed import landed_versions, observe, register
 from quant_assets.defs.location import load_location
-from quant_assets.defs.partitions import range_tags
+from quant_assets.defs.partitions import partition_key, range_tags, sessions_of
 from quant_assets.defs.selection import SessionRange, Wave, edges, select_assets, waves_of
 from quant_assets.observe.progress import Reported, listening
+from quant_assets.settings.model import PartitionGrain
+from quant_assets.workflows.ranges import Outcome, decide
+from quant_assets.workflows.recipe import BROKEN, Key
+from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.strategies import strategies
 from quant_assets.workflows.strategy_model import training_entries
+from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
 Tell = Callable[[str, str, str, int, int], None]
@@ -31,6 +39,11 @@ class RunRequest:
     partition: str | None = None
     first: str | None = None
     last: str | None = None
+
+    def keys(self, grain: PartitionGrain) -> list[Key]:
+        """Return the calendar days of a range of one symbol."""
+        first, last = (sessions_of(str(edge), grain) for edge in (self.first, self.last))
+        return SessionRange(first[0].symbol, first[0].session, last[-1].session).keys
 
     @property
     def name(self) -> str:
@@ -50,6 +63,7 @@ class RunResult:
     """Partitions by status."""
 
 
+@cache
 def load_graph() -> tuple[dg.Definitions, BaseAssetGraph]:
     """Return the code location and its asset graph."""
     definitions = load_location()
@@ -71,10 +85,36 @@ def materialize(
     """
     _, graph = load_graph()
     observe(instance, landed_versions(workspace))
-    register(instance, workspace)
-    for wave in waves_of(graph, select_assets(graph, selection)):
-        register(instance, workspace)
-        yield from _run_all(_requests(workspace, wave, ranges), instance, workers, tell)
+    with _workers(workers) as crew:
+        for wave in waves_of(graph, select_assets(graph, selection)):
+            register(instance, workspace)
+            requests = _requests(workspace, wave, ranges)
+            if wave.kind == "ranges":
+                kept = {one: _if_fresh(workspace, instance, one, tell) for one in requests}
+                yield from (result for result in kept.values() if result)
+                requests = [one for one in requests if kept[one] is None]
+            yield from _run_all(requests, instance, crew, tell)
+
+
+def _if_fresh(
+    workspace: Workspace, instance: dg.DagsterInstance, request: RunRequest, tell: Tell
+) -> RunResult | None:
+    """Return the result of a range that needs no run: all is fresh, and Dagster knows of it."""
+    view = LakeView(workspace)
+    keys = request.keys(workspace.settings.partitions.grain)
+    outcomes: list[tuple[str, Outcome]] = []
+    for asset in request.assets:
+        known = instance.get_materialized_partitions(dg.AssetKey(asset))
+        for key in keys:
+            outcome = decide(recipes()[asset], view, key)
+            stands = partition_key(key, workspace.settings.partitions.grain) in known
+            if not isinstance(outcome, Outcome) or outcome.status in BROKEN or not stands:
+                return None
+            outcomes.append((asset, outcome))
+    for place, (asset, outcome) in enumerate(outcomes, start=1):
+        tell(asset, outcome.status.value, str(outcome.key), (place - 1) % len(keys) + 1, len(keys))
+    counts = Counter(outcome.status.value for _, outcome in outcomes)
+    return RunResult(request, success=True, message="fresh, not run", counts=dict(counts))
 
 
 def _requests(workspace: Workspace, wave: Wave, ranges: Sequence[SessionRange]) -> list[RunRequest]:
@@ -92,21 +132,38 @@ def _requests(workspace: Workspace, wave: Wave, ranges: Sequence[SessionRange]) 
     return [RunRequest(wave.assets)]
 
 
-def _run_all(
-    requests: Iterable[RunRequest], instance: dg.DagsterInstance, workers: int, tell: Tell
-) -> Iterator[RunResult]:
-    """Run requests, in this process or in several."""
-    waiting = list(requests)
-    if workers <= 1 or len(waiting) <= 1:
-        for request in waiting:
-            yield execute(request, instance, tell)
+@contextmanager
+def _workers(count: int) -> Iterator["_Crew | None"]:
+    """Give worker processes that serve all waves, or None where one process does it all."""
+    if count <= 1:
+        yield None
         return
     context = mp.get_context("spawn")
-    with context.Manager() as manager:
-        heard: Any = manager.Queue()
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            futures = [pool.submit(_execute_apart, request, heard) for request in waiting]
-            yield from _collect(futures, heard, tell)
+    with context.Manager() as manager, ProcessPoolExecutor(count, mp_context=context) as pool:
+        yield _Crew(pool, manager.Queue())
+
+
+@dataclass(frozen=True)
+class _Crew:
+    """Worker processes and the queue by which they report."""
+
+    pool: ProcessPoolExecutor
+    heard: Any
+
+
+def _run_all(
+    requests: Sequence[RunRequest],
+    instance: dg.DagsterInstance,
+    crew: _Crew | None,
+    tell: Tell,
+) -> Iterator[RunResult]:
+    """Run requests, in this process or beside each other in workers."""
+    if crew is None:
+        for request in requests:
+            yield execute(request, instance, tell)
+        return
+    futures = [crew.pool.submit(_execute_apart, one, crew.heard) for one in requests]
+    yield from _collect(futures, crew.heard, tell)
 
 
 def _collect(futures: list[Future[RunResult]], heard: Any, tell: Tell) -> Iterator[RunResult]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from quant_assets.market.errors import InputError
 from quant_assets.market.tables import check_symbol
 from quant_assets.market.timeframes import Timeframe
 
@@ -37,12 +38,18 @@ class Member(Section):
     @field_validator("symbol")
     @classmethod
     def _symbol_is_valid(cls, value: str) -> str:
-        return check_symbol(value)
+        try:
+            return check_symbol(value)
+        except InputError as error:
+            raise ValueError(error.found) from error
 
     @field_validator("timeframe", "grid")
     @classmethod
     def _timeframe_is_valid(cls, value: str | None) -> str | None:
-        return Timeframe.parse(value).name if value is not None else None
+        try:
+            return Timeframe.parse(value).name if value is not None else None
+        except InputError as error:
+            raise ValueError(error.found) from error
 
 
 class PartitionSettings(Section):

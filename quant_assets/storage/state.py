@@ -176,7 +176,14 @@ class State:
 
 def _engine(url: str) -> sa.Engine:
     """Return an engine; for SQLite with write-ahead log and a patient lock."""
-    engine = sa.create_engine(url)
+    try:
+        engine = sa.create_engine(url)
+    except (sa.exc.ArgumentError, ImportError) as error:
+        raise StateError(
+            asked="open the state database",
+            found=" ".join(str(error).split()),
+            remedy="Mend QUANT_STATE_URL, for example sqlite:////data/state.db.",
+        ) from error
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _set_pragmas)
     return engine

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.storage.layout import TEMPORARY
 
 WAREHOUSE_FILE = "warehouse.duckdb"
@@ -37,6 +38,33 @@ def create_views(connection: Any, views: Iterable[View]) -> None:
                 hive_partitioning=view.with_levels,
                 union_by_name=True,
             ).create_view(view.name, replace=True)
+
+
+def views_version(root: Path, views: Iterable[View]) -> str:
+    """Return SHA-256 over names and files of views: files that change inside need no new view."""
+    return digest_of(
+        [[view.name, [str(path.relative_to(root)) for path in view.files]] for view in views]
+    )
+
+
+def write_version(connection: Any, version: str) -> None:
+    """Store the version of its views inside an open warehouse."""
+    connection.execute("CREATE OR REPLACE TABLE warehouse_version (version VARCHAR)")
+    connection.execute("INSERT INTO warehouse_version VALUES (?)", [version])
+
+
+def read_version(root: Path) -> str | None:
+    """Return the version of the warehouse's views, or None where there is none that opens."""
+    import duckdb
+
+    if not (root / WAREHOUSE_FILE).exists():
+        return None
+    try:
+        with duckdb.connect(str(root / WAREHOUSE_FILE), read_only=True) as connection:
+            found = connection.execute("SELECT version FROM warehouse_version").fetchall()
+    except duckdb.Error:
+        return None
+    return str(found[0][0])
 
 
 @contextmanager

@@ -69,4 +69,8 @@ def _session(view: LakeView, key: Key, wanted: Timeframe) -> pl.DataFrame | None
             remedy="Choose a longer timeframe, or land finer data.",
         )
     own = bars_from_landed(rows, contract=base.contract)
-    return own if wanted == base.timeframe else resample_bars(own, timeframe=wanted, source=base.timeframe)
+    return (
+        own
+        if wanted == base.timeframe
+        else resample_bars(own, timeframe=wanted, source=base.timeframe)
+    )

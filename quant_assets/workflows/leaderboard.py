@@ -1,6 +1,7 @@
 """The leaderboard: every trial ever computed, and which of them are stale."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -12,7 +13,6 @@ from quant_assets.optimization.schema import LEADERBOARD
 from quant_assets.optimization.schema import TRIALS as TRIALS_TABLE
 from quant_assets.optimization.trials import Trial, trials_frame
 from quant_assets.storage.index import Entry
-from quant_assets.storage.lake import Committed
 from quant_assets.storage.source_code import code_version
 from quant_assets.storage.state import TRIALS
 from quant_assets.workflows.strategy_backtest import RUN_DIGITS, backtest_code_version
@@ -26,8 +26,17 @@ def all_trials(workspace: Workspace) -> list[Trial]:
     return [Trial.from_row(row) for row in workspace.state.select(TRIALS)]
 
 
-def store_leaderboard(workspace: Workspace) -> Committed:
-    """Store trials and leaderboard as tables of the lake; the same content is not stored again."""
+@dataclass(frozen=True)
+class StoredLeaderboard:
+    """The leaderboard as the lake holds it; `is_new` where it differs from the one before."""
+
+    entry: Entry
+    is_new: bool
+
+
+def store_leaderboard(workspace: Workspace) -> StoredLeaderboard:
+    """Store trials and leaderboard as tables of the lake."""
+    before = {entry.data_version for entry in workspace.lake.index.entries(LEADERBOARD.name)}
     trials = all_trials(workspace)
     stale = stale_trials(workspace, trials)
     lineage = Lineage(
@@ -36,7 +45,9 @@ def store_leaderboard(workspace: Workspace) -> Committed:
         synthetic=any(e.synthetic for e in workspace.lake.index.entries(EQUITY.name)),
     )
     workspace.lake.commit(TRIALS_TABLE, {}, trials_frame(trials), lineage)
-    return workspace.lake.commit(LEADERBOARD, {}, build_leaderboard(trials, stale=stale), lineage)
+    board = build_leaderboard(trials, stale=stale)
+    entry = workspace.lake.commit(LEADERBOARD, {}, board, lineage).entry
+    return StoredLeaderboard(entry, is_new=entry.data_version not in before)
 
 
 def ranked(workspace: Workspace, *, by: str = "dsr") -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """Pages that a user opens: a tear sheet a strategy, and the leaderboard that links to them."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from quant_assets.backtests.schema import EQUITY
@@ -15,12 +16,20 @@ FOLDER = "reports"
 LEADERBOARD_PAGE = "leaderboard.html"
 
 
+@dataclass(frozen=True)
+class Page:
+    """A page on disk; `is_new` where it differs from the one that stood there."""
+
+    path: Path
+    is_new: bool
+
+
 def page_path(workspace: Workspace, name: str) -> Path:
     """Return where a page lies."""
     return workspace.root / FOLDER / name
 
 
-def write_tear_sheet(workspace: Workspace, strategy: Strategy, stored: StoredBacktest) -> Path:
+def write_tear_sheet(workspace: Workspace, strategy: Strategy, stored: StoredBacktest) -> Page:
     """Write the tear sheet of a stored backtest; the same backtest gives the same bytes."""
     lineage = workspace.lake.lineage(stored.equity)
     provenance = Provenance(
@@ -40,7 +49,7 @@ def write_tear_sheet(workspace: Workspace, strategy: Strategy, stored: StoredBac
     return _write(page_path(workspace, f"{strategy.name}.html"), html)
 
 
-def write_leaderboard_page(workspace: Workspace) -> Path | None:
+def write_leaderboard_page(workspace: Workspace) -> Page | None:
     """Write the page of the stored leaderboard; None where there is none yet."""
     entries = workspace.lake.index.entries(LEADERBOARD.name)
     if not entries:
@@ -58,8 +67,10 @@ def write_leaderboard_page(workspace: Workspace) -> Path | None:
     return _write(page_path(workspace, LEADERBOARD_PAGE), html)
 
 
-def _write(path: Path, text: str) -> Path:
-    """Write a page so that a reader sees the old one or the new one."""
+def _write(path: Path, text: str) -> Page:
+    """Write a page so that a reader sees the old one or the new one; an equal one is kept."""
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return Page(path, is_new=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_suffix(f".{os.getpid()}.tmp")
     try:
@@ -67,4 +78,4 @@ def _write(path: Path, text: str) -> Path:
         staged.replace(path)
     finally:
         staged.unlink(missing_ok=True)
-    return path
+    return Page(path, is_new=True)

@@ -40,6 +40,10 @@ class Status(StrEnum):
     """Something above could not be made."""
 
 
+BROKEN = frozenset({Status.FAILED, Status.SKIPPED})
+"""How a partition ended that could not be made."""
+
+
 @dataclass(frozen=True)
 class NotDue:
     """A plan's answer where nothing is to be made: why."""

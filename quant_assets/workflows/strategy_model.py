@@ -1,6 +1,6 @@
 """The model of a strategy: trained on its training sets, kept as text, logged to the tracker."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -49,10 +49,15 @@ def train_strategy(
     workspace: Workspace,
     strategy: Strategy,
     *,
-    tracker: Tracker | None = None,
+    tracker: Callable[[], Tracker] | None = None,
     progress: Progress = lambda _: None,
 ) -> StoredModel:
     """Train a strategy's model, or return the stored one where nothing it hangs on changed.
+
+    Parameters
+    ----------
+    tracker
+        Opens the keeper of runs; called only where there is something to record.
 
     Raises
     ------
@@ -77,7 +82,7 @@ def train_strategy(
         data_versions=lineage.inputs,
         code_version=lineage.code_version,
         synthetic=lineage.synthetic,
-        tracker=tracker,
+        tracker=tracker() if tracker else None,
         progress=progress,
     )
     committed = workspace.lake.commit(

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from quant_assets_tests.benchmarks.measure import ResultsDifferError
+from quant_assets_tests.benchmarks.measure import ResultsDifferError, say
 
 NAMES = ("startup", "backfill", "sqlite", "dbn")
 _PAIRS, _QUICK_PAIRS = 5, 2
@@ -26,7 +26,7 @@ def main() -> int:
     warnings.simplefilter("ignore")
     pairs = asked.pairs or (_QUICK_PAIRS if asked.quick else _PAIRS)
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    print(f"{os.cpu_count()} processors, load {load}; ratios hold within this run only\n")
+    say(f"{os.cpu_count()} processors, load {load}; ratios hold within this run only\n")
     met: dict[str, bool] = {}
     with tempfile.TemporaryDirectory(prefix="quant-bench-", dir=asked.folder) as folder:
         for name in asked.names or NAMES:
@@ -35,9 +35,9 @@ def main() -> int:
                     Path(folder), quick=asked.quick, pairs=pairs, seed=asked.seed
                 )
             except ResultsDifferError as error:
-                print(f"{name}: the results differ, nothing was timed.\n{error}", file=sys.stderr)
+                say(f"{name}: the results differ, nothing is compared.\n{error}")
                 return 1
-    print("; ".join(f"{name} {'pass' if good else 'SHORT'}" for name, good in met.items()))
+    say("; ".join(f"{name} {'pass' if good else 'SHORT'}" for name, good in met.items()))
     return 0
 
 

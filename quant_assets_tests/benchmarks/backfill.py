@@ -70,7 +70,7 @@ def run(folder: Path, *, quick: bool, pairs: int, seed: int) -> bool:
     return compete(
         Contest(
             title=f"Ranged backfill: {graph.N_ASSETS} assets in a chain, {len(days)} sessions of "
-            f"one symbol, {sum(frame.height for frame in landed.values()):,} rows each",
+            f"one symbol, {sum(frame.height for frame in landed.values()):,} rows an asset",
             unit="asset-partitions",
             count=graph.N_ASSETS * len(days),
             target=TARGET,
@@ -131,7 +131,9 @@ def _check_events(told: Mapping[str, graph.Told], done: _Run, days: Sequence[dat
     """Check that each asset told Dagster of each of its partitions."""
     for table in graph.TABLES:
         equal(f"partitions of {table.name}", len(told[table.name].events), len(days))
-        equal(f"files of {table.name}", len(done.workspace.lake.index.entries(table.name)), len(days))
+        equal(
+            f"files of {table.name}", len(done.workspace.lake.index.entries(table.name)), len(days)
+        )
 
 
 def _comparable_run(result: dg.ExecuteInProcessResult) -> object:

@@ -78,9 +78,7 @@ def landed_rows(session: date, rng: np.random.Generator) -> pl.DataFrame:
 def land(workspace: Workspace, landed: Mapping[date, pl.DataFrame]) -> None:
     """Commit what the chain starts from."""
     for session, frame in landed.items():
-        workspace.lake.commit(
-            LANDED, {"symbol": SYMBOL}, frame, Lineage("landed"), session=session
-        )
+        workspace.lake.commit(LANDED, {"symbol": SYMBOL}, frame, Lineage("landed"), session=session)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def ingest_side(path: Path, rows: int) -> Side:
     """Return ingest of a file into an empty data root, as a side of a contest."""
     return Side(
         "ingest to landed commits",
-        lambda root: Workspace.open(root),
+        Workspace.open,
         lambda workspace: ingest(workspace, path),
         lambda report: equal("rows committed", report.committed, rows),
     )

@@ -2,6 +2,7 @@
 
 import gc
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -70,6 +71,12 @@ class Contest:
     others: tuple[Side, ...] = ()
 
 
+def say(line: str = "") -> None:
+    """Print one line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def equal(what: str, ours: object, reference: object) -> None:
     """Raise `ResultsDifferError` unless both sides gave the same."""
     if ours != reference:
@@ -102,17 +109,16 @@ def compete(contest: Contest, folder: Path, *, pairs: int) -> bool:
     for side in sides:
         run_once(side, folder)
     rounds = [[run_once(side, folder) for side in sides] for _ in range(pairs)]
-    print(f"{contest.title}\n{contest.count:,} {contest.unit}, {pairs} pairs, medians")
-    print(f"  {'':28}{'wall s':>9}{'CPU s':>9}{'per s':>13}{'CPU ms each':>13}")
+    say(f"{contest.title}\n{contest.count:,} {contest.unit}, {pairs} pairs, medians")
+    say(f"  {'':28}{'wall s':>9}{'CPU s':>9}{'per s':>13}{'CPU ms each':>13}")
     for place, side in enumerate(sides):
         _print_side(side.name, [spent[place] for spent in rounds], contest.count)
     wall = median(reference.wall_s / ours.wall_s for ours, reference, *_ in rounds)
     cpu = median(reference.cpu_s / ours.cpu_s for ours, reference, *_ in rounds)
     met = wall >= contest.target
-    print(
+    say(
         f"  ratio of rates {wall:.2f} by wall, {cpu:.2f} by CPU; target {contest.target:.2f} by "
-        f"wall: {'pass' if met else 'SHORT'}\n",
-        flush=True,
+        f"wall: {'pass' if met else 'SHORT'}\n"
     )
     return met
 
@@ -122,4 +128,4 @@ def _print_side(name: str, spent: list[Spent], count: int) -> None:
     wall = median(one.wall_s for one in spent)
     cpu = median(one.cpu_s for one in spent)
     each = f"{1000 * cpu / count:.3f}" if cpu / count > 1e-5 else f"{1000 * cpu / count:.6f}"
-    print(f"  {name:28}{wall:9.2f}{cpu:9.2f}{count / wall:13,.0f}{each:>13}")
+    say(f"  {name:28}{wall:9.2f}{cpu:9.2f}{count / wall:13,.0f}{each:>13}")

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from quant_assets_tests.benchmarks.measure import ResultsDifferError, Spent
+from quant_assets_tests.benchmarks.measure import ResultsDifferError, Spent, say
 
 _LOAD = """
 from quant_assets.definitions import defs
@@ -18,13 +18,13 @@ print(len(repository.asset_graph.get_all_asset_keys()), "assets")
 """
 
 
-def run(folder: Path, *, quick: bool, pairs: int, seed: int) -> bool:  # noqa: ARG001
+def run(folder: Path, *, quick: bool, pairs: int, seed: int) -> bool:
     """Time both; return whether both are within their targets."""
     quant = [str(Path(sys.executable).with_name("quant")), "--help"]
     fast = _timed("quant --help", quant, "Usage", folder, target_s=0.5, times=pairs)
     load = [sys.executable, "-c", _LOAD]
     ready = _timed("code location", load, "assets", folder, target_s=4.0, times=pairs)
-    print(flush=True)
+    say()
     return fast and ready
 
 
@@ -36,7 +36,7 @@ def _timed(
     spent = [_run(command, says, folder) for _ in range(times)]
     wall, cpu = median(one.wall_s for one in spent), median(one.cpu_s for one in spent)
     met = wall <= target_s
-    print(
+    say(
         f"{name:16}{wall:6.2f} s wall, {cpu:.2f} s CPU, median of {times}; target {target_s:.1f} s "
         f"wall: {'pass' if met else 'SHORT'}"
     )

@@ -179,9 +179,7 @@ def test_a_restated_day_makes_exactly_its_dependants_anew(workspace, instance):
     _run(workspace, instance, "2024-01-01|BTCUSD", "2024-01-06|BTCUSD")
     before = _versions(workspace)
     toy.land(workspace, "BTCUSD", {DAYS[2]: 30.0})
-    _run(
-        workspace, instance, "2024-01-01|BTCUSD", "2024-01-06|BTCUSD", selection="toy_numbers"
-    )
+    _run(workspace, instance, "2024-01-01|BTCUSD", "2024-01-06|BTCUSD", selection="toy_numbers")
     assert _stale(instance) == {"toy_totals 2024-01-03|BTCUSD"}
     assert _run(workspace, instance, "2024-01-01|BTCUSD", "2024-01-06|BTCUSD").success
     after = _versions(workspace)

@@ -192,7 +192,9 @@ def test_foreign_and_damaged_files_are_reported_and_change_nothing_else(tmp_path
     own = str(victim.relative_to(lake))
     assert seen.keys() == {*odd, own, "prices_by_day/symbol=ES/empty.parquet"}
     assert "damaged" in seen[own]
-    assert "no table's file" in seen["prices_by_day/symbol=ES/year=2024/month=13/day=03/data.parquet"]
+    assert (
+        "no table's file" in seen["prices_by_day/symbol=ES/year=2024/month=13/day=03/data.parquet"]
+    )
     assert "another table" in seen["foreign/data.parquet"]
 
 

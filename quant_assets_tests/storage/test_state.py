@@ -75,8 +75,17 @@ def test_a_database_of_an_earlier_version_gets_the_new_tables(tmp_path):
     again.close()
 
 
-def test_a_password_in_the_address_stays_out_of_the_message():
-    """The address is said without it."""
-    with pytest.raises(StateError) as caught:
-        State("sqlite://user:hidden@host/nowhere/state.db")
-    assert "hidden" not in str(caught.value)
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("sqlite://user:hidden@host/x.db", id="no_host_in_sqlite"),
+        pytest.param("nothing+at://user:hidden@host/x", id="no_such_database"),
+        pytest.param("user:hidden@host", id="no_address"),
+        pytest.param("sqlite:////nowhere/at/all/state.db", id="no_such_folder"),
+    ],
+)
+def test_a_bad_address_is_said_without_its_password(url):
+    """A StateError whatever is wrong with the address."""
+    with pytest.raises(StateError, match="open the state database") as caught:
+        State(url)
+    assert "hidden@" not in str(caught.value)

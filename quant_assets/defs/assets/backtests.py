@@ -60,12 +60,13 @@ def tear_sheet(
     opened = workspace.open()
     chosen = strategy(opened, context.partition_key)
     stored = backtest_strategy(opened, chosen)
-    path = write_tear_sheet(opened, chosen, stored)
+    page = write_tear_sheet(opened, chosen, stored)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(stored.trial.trial_id),
         metadata={
-            "page": dg.MetadataValue.path(str(path)),
-            "bytes": path.stat().st_size,
+            "status": "made" if page.is_new else "kept",
+            "page": dg.MetadataValue.path(str(page.path)),
+            "bytes": page.path.stat().st_size,
             "trial_id": stored.trial.trial_id,
         },
     )

@@ -23,13 +23,16 @@ def leaderboard(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
     opened = workspace.open()
     stored = store_leaderboard(opened)
     page = write_leaderboard_page(opened)
-    best = ranked(opened).head(20) if stored.rows else None
+    best = ranked(opened).head(20) if stored.entry.rows else None
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(stored.data_version),
+        data_version=dg.DataVersion(stored.entry.data_version),
         metadata={
-            "dagster/row_count": stored.rows,
-            "page": dg.MetadataValue.path(str(page)),
-            "best": dg.MetadataValue.md(_table(best.rows(named=True)) if best is not None else "-"),
+            "status": "made" if stored.is_new or (page and page.is_new) else "kept",
+            "dagster/row_count": stored.entry.rows,
+            "page": dg.MetadataValue.path(str(page.path)) if page else "-",
+            "best": dg.MetadataValue.md(
+                _table(list(best.iter_rows(named=True))) if best is not None else "-"
+            ),
         },
     )
 

@@ -14,6 +14,7 @@ def sessions(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(
         data_version=dg.DataVersion(stored.version),
         metadata={
+            "status": "made" if stored.is_new else "kept",
             "dagster/row_count": stored.rows,
             "calendars": ", ".join(stored.calendars),
             "first_session": stored.first.isoformat(),

@@ -46,7 +46,7 @@ def model(
     """Booster of a strategy: purged walk-forward folds and one on all rows, kept as text."""
     opened = workspace.open()
     chosen = strategy(opened, context.partition_key)
-    stored = train_strategy(opened, chosen, tracker=tracking.open(), progress=context.log.info)
+    stored = train_strategy(opened, chosen, tracker=tracking.open, progress=context.log.info)
     made = stored.model
     metadata: dict[str, dg.MetadataValue | str | int] = {
         "status": "made" if stored.is_new else "kept",

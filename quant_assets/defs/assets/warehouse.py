@@ -3,14 +3,16 @@
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from quant_assets.lineage.fingerprint import combined_version
 from quant_assets.resources.workspace import WorkspaceResource
 from quant_assets.stages import Stage
 from quant_assets.storage.warehouse import (
     WAREHOUSE_FILE,
     count_rows,
     create_views,
+    read_version,
     replaced_database,
+    views_version,
+    write_version,
 )
 from quant_assets.workflows.warehouse import warehouse_views
 
@@ -24,15 +26,20 @@ def warehouse(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
     """Views `ohlcv_{SYMBOL}`, `features_{SYMBOL}`, `simulations` and others, in one file."""
     opened = workspace.open()
     views = warehouse_views(opened)
-    with (
-        replaced_database(opened.root) as staged,
-        DuckDBResource(database=str(staged)).get_connection() as connection,
-    ):
-        create_views(connection, views)
+    version = views_version(opened.root, views)
+    is_new = version != read_version(opened.root)
+    if is_new:
+        with (
+            replaced_database(opened.root) as staged,
+            DuckDBResource(database=str(staged)).get_connection() as connection,
+        ):
+            create_views(connection, views)
+            write_version(connection, version)
     rows = count_rows(opened.root, [view.name for view in views])
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(combined_version({k: str(v) for k, v in rows.items()})),
+        data_version=dg.DataVersion(version),
         metadata={
+            "status": "made" if is_new else "kept",
             "file": dg.MetadataValue.path(str(opened.root / WAREHOUSE_FILE)),
             "views": dg.MetadataValue.json(dict(rows)),
         },

@@ -25,6 +25,9 @@ NOT_FINAL = ("bronze_trades", "training_set")
 DORMANT_SESSIONS = 10
 """A symbol without landed data for so many sessions is not asked for every night."""
 
+_LOOKED_AT = 30
+"""Sessions among which the last closed one surely is."""
+
 
 @dataclass(frozen=True)
 class Due:
@@ -102,7 +105,7 @@ def last_closed(workspace: Workspace, symbol: str, night: datetime) -> date:
     """Return the last session of a symbol that had closed at an instant."""
     calendar = workspace.calendar(symbol)
     night_ns = int(night.timestamp()) * NS_PER_SECOND
-    days = calendar.previous(night.date() + timedelta(days=2), LONGEST_RANGE)
+    days = calendar.previous(night.date() + timedelta(days=2), _LOOKED_AT)
     return [day for day in days if calendar.bounds(day).close_ns <= night_ns][-1]
 
 

@@ -51,6 +51,10 @@ def cut_by_session(frame: pl.DataFrame, *, time: str, calendar: SessionCalendar)
         frame, stamps = frame.filter(is_known), stamps[is_known]
     if bool(np.all(stamps[1:] >= stamps[:-1])):
         return Cut(_sliced(frame, stamps, calendar), without, OUTSIDE_CALENDAR)
+    # Feeds are ordered by arrival: their stamps cross, but seldom the start of a session.
+    edges = calendar.assign(np.array([stamps.min(), stamps.max()]))
+    if edges[0] == edges[1]:
+        return Cut([(edges[0].item(), frame)], without, OUTSIDE_CALENDAR)
     return Cut(_parted(frame, calendar.assign(stamps)), without, OUTSIDE_CALENDAR)
 
 

@@ -11,10 +11,11 @@ import pytest
 
 from quant_assets.defs.automation.drops import dropped_files
 from quant_assets.defs.automation.sessions import landed_sessions
+from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.workspace import Workspace
 from quant_assets_tests.defs.automation import market
 
-DAYS = market.weekdays(date(2024, 1, 8), 10)
+DAYS = market.sessions(date(2024, 1, 8), date(2024, 1, 19))
 SEED = 11
 
 
@@ -81,12 +82,12 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 @pytest.fixture(scope="session")
 def made_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a data root with ten sessions of a currency pair, made to the last table."""
+    """Return a data root with two weeks of a currency pair, made to the last table."""
     folder = tmp_path_factory.mktemp("made")
     for desk in open_desk(folder / "data", folder / "home"):
         market.write_csv(folder / "data" / "raw" / "EURUSD15.csv", DAYS, seed=SEED)
-        desk.land_all()
-        desk.make_all()
+        list(ingest_files(desk.workspace, [desk.workspace.root / "raw"]))
+        market.make(desk.workspace, "EURUSD", DAYS)
     return folder
 
 

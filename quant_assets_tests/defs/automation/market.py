@@ -1,8 +1,7 @@
 """A small seeded market in MetaTrader's format, and sensors evaluated without a daemon."""
 
-import os
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -10,41 +9,59 @@ import numpy as np
 
 from quant_assets.defs.runs import load_graph
 from quant_assets.resources.workspace import WorkspaceResource
+from quant_assets.storage.package_data import load_calendars
+from quant_assets.workflows.ranges import make_range
+from quant_assets.workflows.recipe import Key, Status
+from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.workspace import Workspace
 
-BAR = timedelta(minutes=15)
-BARS_A_DAY = 96
+BAR_NS = 15 * 60 * 10**9
 QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
 
-def weekdays(first: date, count: int) -> list[date]:
-    """Return the first so many weekdays from a date on."""
-    days = (first + timedelta(days=n) for n in range(2 * count + 7))
-    return [day for day in days if day.weekday() < 5][:count]
+def sessions(first: date, last: date) -> list[date]:
+    """Return the sessions of currencies, Sundays included, which open at 22:00 UTC."""
+    return load_calendars()["FX"].between(first, last)
 
 
 def write_csv(
     file: Path, days: list[date], *, seed: int, closes: Mapping[datetime, float] | None = None
 ) -> None:
-    """Write M15 bars of whole days; `closes` are put in place of what the seed gives."""
+    """Write M15 bars of whole sessions; `closes` are put in place of what the seed gives."""
     rng = np.random.default_rng(seed)
     price = 1.1
     lines = []
-    for day in days:
-        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        for n in range(BARS_A_DAY):
-            stamp = start + n * BAR
-            step, wick, volume = rng.normal(0, 4e-4), rng.uniform(2e-4, 6e-4), rng.integers(9, 99)
-            close = price + step
-            high, low = max(price, close) + wick, min(price, close) - wick
-            shown = (closes or {}).get(stamp, close)
-            figures = ",".join(f"{value:.5f}" for value in (price, high, low, shown))
-            lines.append(f"{stamp:%Y.%m.%d,%H:%M},{figures},{volume}\n")
-            price = close
+    for stamp in (stamp for day in days for stamp in _bar_starts(day)):
+        step, wick, volume = rng.normal(0, 4e-4), rng.uniform(2e-4, 6e-4), rng.integers(9, 99)
+        close = price + step
+        high, low = max(price, close) + wick, min(price, close) - wick
+        shown = (closes or {}).get(stamp, close)
+        figures = ",".join(f"{value:.5f}" for value in (price, high, low, shown))
+        lines.append(f"{stamp:%Y.%m.%d,%H:%M},{figures},{volume}\n")
+        price = close
+    put(file, "".join(lines))
+
+
+def _bar_starts(day: date) -> list[datetime]:
+    """Return the starts of a session's M15 bars."""
+    bounds = load_calendars()["FX"].bounds(day)
+    starts = range(bounds.open_ns, bounds.close_ns, BAR_NS)
+    return [datetime.fromtimestamp(start // 10**9, tz=UTC) for start in starts]
+
+
+def put(file: Path, text: str) -> None:
+    """Put a file in place whole: no reader sees half of it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     hidden = file.with_name(f".{file.name}")
-    hidden.write_text("".join(lines), encoding="utf-8")
+    hidden.write_text(text, encoding="utf-8", newline="")
     hidden.rename(file)
+
+
+def make(workspace: Workspace, symbol: str, days: list[date]) -> None:
+    """Make every table of some sessions without Dagster."""
+    for recipe in recipes().values():
+        keys = [Key(symbol, day) for day in days]
+        assert all(o.status != Status.FAILED for o in make_range(workspace, recipe, keys))
 
 
 def tick(
@@ -83,9 +100,3 @@ def stored(workspace: Workspace) -> dict[str, str]:
         for table in workspace.lake.index.tables()
         for entry in workspace.lake.index.entries(table)
     }
-
-
-def use_root(root: Path) -> Workspace:
-    """Point this process to a data root, and open it."""
-    os.environ["QUANT_DATA"] = str(root)
-    return Workspace.open(root)

@@ -7,9 +7,9 @@ from pathlib import Path
 import dagster as dg
 
 from quant_assets_tests.defs.automation.conftest import Desk
-from quant_assets_tests.defs.automation.market import weekdays, write_csv
+from quant_assets_tests.defs.automation.market import sessions, write_csv
 
-DAYS = weekdays(date(2024, 1, 8), 1)
+DAYS = sessions(date(2024, 1, 8), date(2024, 1, 8))
 
 
 def _paths(requests: list[dg.RunRequest]) -> list[str]:

@@ -9,8 +9,8 @@ from quant_assets.defs.automation.schedules import nightly_sessions
 from quant_assets.resources.workspace import WorkspaceResource
 from quant_assets_tests.defs.automation.conftest import Desk
 
-# Sessions run from Monday the 8th to Friday the 19th; 200 candles of 15 minutes reach over three
-# sessions, so that Wednesday to Friday are not final.
+# Sessions run from Monday the 8th to Friday the 19th. 200 candles of 15 minutes reach over three
+# sessions, so that Wednesday the 17th to Friday are not final.
 
 
 def _tick(desk: Desk, text: str) -> list[dg.RunRequest | dg.SkipReason]:
@@ -36,6 +36,7 @@ def _span(request: dg.RunRequest) -> tuple[str, str]:
     ("night", "first", "last"),
     [
         pytest.param("2024-01-20T06:00", "2024-01-17", "2024-01-19", id="after_friday"),
+        pytest.param("2024-01-22T06:00", "2024-01-17", "2024-01-21", id="sunday_has_not_landed"),
         pytest.param("2024-01-23T06:00", "2024-01-17", "2024-01-22", id="monday_has_not_landed"),
         pytest.param("2024-01-18T06:00", "2024-01-17", "2024-01-17", id="later_ones_do_not_count"),
     ],
@@ -51,9 +52,8 @@ def test_a_night_asks_from_the_oldest_session_not_final_to_yesterday(made, night
     ("night", "words"),
     [
         pytest.param("2024-01-21T06:00", "no session closed since 2024-01-19", id="sunday"),
-        pytest.param("2024-01-22T06:00", "no session closed since 2024-01-19", id="monday_morning"),
         pytest.param("2024-01-17T06:00", "all is final up to 2024-01-16", id="all_final"),
-        pytest.param("2024-01-08T06:00", "no data was landed up to 2024-01-05", id="before"),
+        pytest.param("2024-01-08T06:00", "no data was landed up to 2024-01-07", id="before"),
         pytest.param("2024-06-03T06:00", "its last landed session is 2024-01-19", id="dormant"),
     ],
 )

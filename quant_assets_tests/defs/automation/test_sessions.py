@@ -1,13 +1,25 @@
 """The sensor on landed data: exactly what a change reaches is made, by one run."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from quant_assets.defs.partitions import STRATEGIES, SYMBOLS
+from quant_assets.workflows.ingest import ingest_files
 from quant_assets_tests.defs.automation.conftest import DAYS, SEED, Desk
-from quant_assets_tests.defs.automation.market import stored, write_csv
+from quant_assets_tests.defs.automation.market import make, put, stored, write_csv
 
-RESTATED = DAYS[4]
+RESTATED = date(2024, 1, 10)
+NOON = datetime(2024, 1, 10, 12, tzinfo=UTC)
+
+# What reads the 10th, by the rules of each table. Sessions hold 96 bars, Fridays 88, Sundays 8.
+DEPENDANTS = {
+    "raw_bars": [10],
+    "bars": [10],
+    "features": [10, 11, 12, 14, 15],  # the longest looks back over 280 bars
+    "bronze_trades": [8, 9, 10],  # 200 candles forward
+    "momentum_days": [10, 11, 12, 14, 15, 16, 17, 18, 19],  # volumes of 20 sessions before
+    "training_set": [9, 10, 11, 12, 14, 15],  # its features, and a label 24 bars forward
+}
 
 
 def _names(desk: Desk) -> dict[str, str]:
@@ -39,7 +51,7 @@ def test_landed_sessions_become_partitions_and_one_run(desk):
     for cursor in (before, desk.sessions):
         desk.sessions = cursor
         assert desk.deliver_sessions() == []
-    assert desk.instance.get_dynamic_partitions(STRATEGIES.name) == ["fx_15m"]
+    assert desk.instance.get_dynamic_partitions(STRATEGIES.name) == ["fx_15m_barriers"]
     assert len(desk.workspace.lake.index.entries("training_set")) == 3
 
 
@@ -52,33 +64,21 @@ def test_a_restated_value_makes_exactly_its_dependants_again(made):
     """One close of one bar changes: what reads that session is made again, nothing else."""
     assert made.make_all() == []
     names, written = _names(made), _written(made)
-    noon = datetime(RESTATED.year, RESTATED.month, RESTATED.day, 12, tzinfo=UTC)
     file = made.workspace.root / "raw" / "EURUSD15.csv"
-    write_csv(file, DAYS, seed=SEED, closes={noon: _close_at(file, noon) + 1e-5})
+    write_csv(file, DAYS, seed=SEED, closes={NOON: _close_at(file, NOON) + 1e-5})
     made.land_all()
     (request,) = made.make_all()
 
-    # 96 bars a session: features look back over 5 sessions, 200 candles look forward over 3,
-    # 24 bars of a label over 1, volume averages back over 20.
-    dependants = {
-        "raw_bars": DAYS[4:5],
-        "bars": DAYS[4:5],
-        "features": DAYS[4:10],
-        "bronze_trades": DAYS[1:5],
-        "momentum_days": DAYS[4:10],
-        "training_set": DAYS[3:10],
+    expected = {
+        f"{table} {date(2024, 1, day)}" for table, days in DEPENDANTS.items() for day in days
     }
-    expected = {f"{table} {day}" for table, days in dependants.items() for day in days}
     after = _names(made)
-    assert {name for name in after if after[name] != names[name]} == expected - {
-        f"raw_bars {RESTATED}"
-    }
-    again = {path for path, stamp in _written(made).items() if written.get(path) != stamp}
-    assert {f"{p.relative_to(made.workspace.lake.root).parts[0]} {_day(p)}" for p in again} == (
-        expected
-    )
-    assert request.tags["dagster/asset_partition_range_start"] == f"{DAYS[1]}|EURUSD"
-    assert request.tags["dagster/asset_partition_range_end"] == f"{DAYS[9]}|EURUSD"
+    other_inputs = {name for name in after if after[name] != names[name]}
+    assert other_inputs == expected - {f"raw_bars {RESTATED}"}
+    again = [path for path, stamp in _written(made).items() if written.get(path) != stamp]
+    assert sorted(_name(made, path) for path in again) == sorted(expected)
+    assert request.tags["dagster/asset_partition_range_start"] == "2024-01-08|EURUSD"
+    assert request.tags["dagster/asset_partition_range_end"] == "2024-01-19|EURUSD"
 
 
 def _close_at(file: Path, stamp: datetime) -> float:
@@ -87,24 +87,28 @@ def _close_at(file: Path, stamp: datetime) -> float:
     return float(line.split(",")[5])
 
 
-def _day(path: Path) -> str:
-    """Return the session of a lake file, from its folders."""
+def _name(desk: Desk, path: Path) -> str:
+    """Return table and session of a lake file, from its folders."""
+    table = path.relative_to(desk.workspace.lake.root).parts[0]
     year, month, day = (part.split("=")[1] for part in path.parts[-4:-1])
-    return f"{year}-{month}-{day}"
+    return f"{table} {year}-{month}-{day}"
 
 
 def test_a_value_that_comes_back_is_another_change(made):
-    """There and back again: each restatement is asked for under a key of its own."""
-    assert made.make_all() == []
+    """There and back and there again: each restatement is asked for under a key of its own."""
     file = made.workspace.root / "raw" / "EURUSD15.csv"
     first = file.read_text(encoding="utf-8")
-    noon = datetime(RESTATED.year, RESTATED.month, RESTATED.day, 12, tzinfo=UTC)
-    other = first.replace(f"{_close_at(file, noon):.5f}", f"{_close_at(file, noon) + 1e-5:.5f}", 1)
+    write_csv(file, DAYS, seed=SEED, closes={NOON: _close_at(file, NOON) + 1e-5})
+    other = file.read_text(encoding="utf-8")
     keys = []
-    for text in (other, first, other):
-        file.write_text(text, encoding="utf-8")
-        made.land_all()
-        keys += [request.run_key for request in made.make_all()]
+    # Other line ends make another file of the same values.
+    for text in (other, first.replace("\n", "\r\n"), other.replace("\n", "\r\n")):
+        put(file, text)
+        list(ingest_files(made.workspace, [file]))
+        made.deliver_sessions()
+        keys += [request.run_key for request in made.deliver_sessions()]
+        make(made.workspace, "EURUSD", DAYS)
+        assert made.deliver_sessions() == []
     assert len(set(keys)) == 3
 
 
