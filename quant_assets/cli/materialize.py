@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from quant_assets.defs.runs import RunResult
+    from quant_assets.workflows.workspace import Workspace
 
 Selection = Annotated[
     str, typer.Argument(help="Assets in Dagster's syntax, for example bars or '*'.")

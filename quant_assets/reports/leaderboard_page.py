@@ -9,12 +9,14 @@ import polars as pl
 from quant_assets.market.errors import InputError
 from quant_assets.optimization.leaderboard import rank_leaderboard
 from quant_assets.optimization.schema import LEADERBOARD as TABLE
+from quant_assets.reports.meanings import LEADERBOARD as TITLES
 from quant_assets.reports.numbers import amount, count, percent
 from quant_assets.reports.templates import LEADERBOARD, render
 
 _LINK = re.compile(r"^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./=-]*$")
 _PERCENTS = frozenset({"psr", "dsr", "pbo", "quality_share"})
 _HASHES = frozenset({"trial_id", "data_version", "model_version", "code_version"})
+_WORDS = _HASHES | {"strategy", "is_stale"}
 
 
 def build_leaderboard_page(
@@ -47,10 +49,8 @@ def build_leaderboard_page(
                 remedy="Give the tear sheet's path below the page's folder.",
             )
     ranked = rank_leaderboard(board)
-    columns = ["strategy", *(name for name in TABLE.schema.column_names() if name != "strategy")]
-    meaning = {name: column.metadata or {} for name, column in TABLE.schema.columns().items()}
     rows = [
-        [_cell(name, row[name], row, paths) for name in columns]
+        [_cell(name, row[name], row, paths) for name in TITLES]
         for row in ranked.iter_rows(named=True)
     ]
     return render(
@@ -58,10 +58,25 @@ def build_leaderboard_page(
         title="Leaderboard",
         subtitle=f"{count(ranked.height)} trials, out of sample, best deflated Sharpe ratio first",
         synthetic=synthetic,
-        columns=[{"name": name, "meaning": meaning[name].get("meaning", "")} for name in columns],
+        columns=_columns(),
+        sorted_by="dsr",
         rows=rows,
         footer=f"Made by: {command}",
     )
+
+
+def _columns() -> list[dict[str, Any]]:
+    """Return name, title, meaning and kind of each column."""
+    told = {name: column.metadata or {} for name, column in TABLE.schema.columns().items()}
+    return [
+        {
+            "name": name,
+            "title": title,
+            "meaning": told[name].get("meaning", ""),
+            "text": name in _WORDS,
+        }
+        for name, title in TITLES.items()
+    ]
 
 
 def _cell(
@@ -70,7 +85,9 @@ def _cell(
     """Return a cell's text, the key it sorts by, and its link."""
     cell = {"text": _text(name, value), "key": "" if value is None else str(value)}
     cell["href"] = links.get(row["trial_id"], "") if name == "strategy" else ""
-    cell["mark"] = "stale" if name == "is_stale" and value else ""
+    marks = ["text"] if name in _WORDS else []
+    cell["mark"] = " ".join([*marks, "stale"] if name == "is_stale" and value else marks)
+    cell["hint"] = str(value) if name in _HASHES and value is not None else ""
     if isinstance(value, bool):
         cell["key"] = str(int(value))
     return cell

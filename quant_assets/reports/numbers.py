@@ -1,6 +1,7 @@
 """Figures as text: one way to write a ratio, an amount, an instant."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 
 
@@ -22,6 +23,11 @@ def count(value: float | None) -> str:
 def price(value: float) -> str:
     """Return a price with the digits that tell it from its neighbours, at most six."""
     return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def digits_needed(values: Iterable[float]) -> int:
+    """Return how many digits behind the point `price` gives the longest of some values."""
+    return max((len(price(value).partition(".")[2]) for value in values), default=0)
 
 
 def instant(value: datetime) -> str:

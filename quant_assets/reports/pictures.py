@@ -11,7 +11,7 @@ import polars as pl
 _SIZE_INCHES = (8.0, 4.0)
 _DPI = 90
 _MOST_POINTS = 4000
-_BLUE, _RED, _GREY = "#1f5fa8", "#b3261e", "#8a8f98"
+BLUE, RED, _GREY = "#1f5fa8", "#b3261e", "#8a8f98"
 
 
 def draw_equity(equity: pl.DataFrame, *, title: str) -> bytes:
@@ -26,11 +26,11 @@ def draw_equity(equity: pl.DataFrame, *, title: str) -> bytes:
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     shown = thin_rows(equity, _MOST_POINTS)
     ts = _instants(shown["ts"])
-    upper.plot(ts, shown["equity"].to_numpy(), color=_BLUE, linewidth=1.0)
+    upper.plot(ts, shown["equity"].to_numpy(), color=BLUE, linewidth=1.0)
     upper.set_title(title)
     upper.set_ylabel("equity")
     depth = 100.0 * shown["drawdown"].to_numpy()
-    lower.fill_between(ts, depth, 0.0, color=_RED, linewidth=0.0)
+    lower.fill_between(ts, depth, 0.0, color=RED, linewidth=0.0)
     lower.set_ylabel("drawdown %")
     _space_dates(lower)
     return _png(figure)
@@ -48,7 +48,7 @@ def draw_bars(bars: pl.DataFrame, *, title: str) -> bytes:
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     shown = thin_rows(bars, _MOST_POINTS)
     place = np.arange(shown.height)
-    upper.plot(place, shown["close"].to_numpy(), color=_BLUE, linewidth=1.0)
+    upper.plot(place, shown["close"].to_numpy(), color=BLUE, linewidth=1.0)
     upper.set_title(title)
     upper.set_ylabel("close")
     lower.fill_between(place, shown["volume"].to_numpy(), 0.0, color=_GREY, step="mid")
@@ -78,7 +78,7 @@ def draw_roll_volumes(volumes: pl.DataFrame, *, root: str, rolled_on: Sequence[d
         days = own["session"].to_numpy()
         axes.plot(days, own["volume"].to_numpy(), marker="o", markersize=3, label=contract)
     for day in rolled_on:
-        axes.axvline(np.datetime64(day), color=_RED, linestyle="--", linewidth=1.0)
+        axes.axvline(np.datetime64(day), color=RED, linestyle="--", linewidth=1.0)
     axes.set_title(f"{root}: volume by contract, rolls dashed")
     axes.set_ylabel("volume")
     _space_dates(axes)
@@ -125,7 +125,7 @@ def draw_importances(importances: Mapping[str, float], *, title: str, n_shown: i
     figure = _figure()
     axes = figure.subplots()
     names = [name for name, _ in reversed(largest)]
-    axes.barh(range(len(names)), [value for _, value in reversed(largest)], color=_BLUE)
+    axes.barh(range(len(names)), [value for _, value in reversed(largest)], color=BLUE)
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set_xlabel("total gain")
     axes.set_title(title)
@@ -137,8 +137,8 @@ def draw_fold_scores(scores: Sequence[Mapping[str, float | None]], *, title: str
     figure = _figure()
     axes = figure.subplots()
     auc = [np.nan if fold["auc"] is None else float(fold["auc"]) for fold in scores]
-    axes.bar(range(len(auc)), auc, color=_BLUE)
-    axes.axhline(0.5, color=_RED, linestyle="--", linewidth=1.0)
+    axes.bar(range(len(auc)), auc, color=BLUE)
+    axes.axhline(0.5, color=RED, linestyle="--", linewidth=1.0)
     axes.set_xticks(range(len(auc)))
     axes.set_ylim(0.0, 1.0)
     axes.set_xlabel("fold")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -10,19 +9,26 @@ import polars as pl
 
 from quant_assets.backtests.engine import Result
 from quant_assets.backtests.metrics import session_returns
-from quant_assets.reports.numbers import amount, count, instant, percent, price, script_json
-from quant_assets.reports.pictures import thin_rows
+from quant_assets.reports.charts import build_charts
+from quant_assets.reports.meanings import COSTS, FILLS, METRICS
+from quant_assets.reports.numbers import (
+    amount,
+    count,
+    digits_needed,
+    instant,
+    percent,
+    price,
+    script_json,
+)
 from quant_assets.reports.templates import TEAR_SHEET, render
 from quant_assets.signals.strategy import Strategy
 
 N_TRADES_SHOWN = 200
-_MOST_POINTS = 4000
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PERCENTS = (
     "total_return", "cagr", "volatility", "max_drawdown", "hit_rate", "exposure",
 )  # fmt: skip
 _COUNTS = ("n_trades", "n_sessions")
-_COSTS = ("gross", "spread_cost", "fees", "latency_cost", "slippage", "net")
 
 
 @dataclass(frozen=True)
@@ -55,30 +61,32 @@ def build_tear_sheet(
     from plotly.offline import get_plotlyjs
 
     returns = _session_table(result, strategy)
-    charts = _charts(result, returns)
+    charts = build_charts(result, returns, currency=currency)
     symbols = sorted(result.costs)
     shown = result.trades.tail(N_TRADES_SHOWN)
-    days = [_iso(day) for day in returns["session"]]
+    days = [day.isoformat() for day in returns["session"]]
     span = f"{min(days)} to {max(days)}" if days else "no session"
     return render(
         TEAR_SHEET,
         title=f"Tear sheet: {strategy.name}",
         subtitle=(
             f"{', '.join(symbols)} at {strategy.timeframe}, {span}, out of sample, "
-            f"realism {result.realism.value}"
+            f"realism {result.realism.value} ({FILLS[result.realism]})"
         ),
         synthetic=provenance.synthetic,
-        metrics=[(name, _metric(name, value)) for name, value in result.metrics.items()],
+        metrics=_metrics(result, currency),
         charts=charts,
         charts_json=script_json(charts),
         months=_MONTHS,
         monthly=_monthly(returns),
         currency=currency,
-        costs=[(name, amount(result.metrics[name])) for name in _COSTS],
+        costs=[(t, amount(result.metrics[name]), m) for name, (t, m) in COSTS.items()],
         trades_title=f"Last {shown.height} of {count(result.trades.height)} trades",
         trade_columns=_TRADE_COLUMNS,
-        trades=[_trade_cells(row) for row in shown.iter_rows(named=True)],
+        text_columns=_TEXT_COLUMNS,
+        trades=_trade_rows(shown),
         provenance=_provenance_rows(result, strategy, provenance),
+        inputs=sorted(provenance.data_versions.items()),
         plotly_js=get_plotlyjs(),
     )
 
@@ -89,7 +97,19 @@ _TRADE_COLUMNS = (
 )  # fmt: skip
 
 
-def _trade_cells(row: Mapping[str, Any]) -> list[str]:
+_TEXT_COLUMNS = frozenset({"trade", "symbol", "side", "entry (UTC)", "exit (UTC)", "reason"})
+
+
+def _trade_rows(trades: pl.DataFrame) -> list[list[str]]:
+    """Return trades as text, the prices of a symbol with the same digits."""
+    digits = {
+        str(symbol): digits_needed([*own["entry_price"], *own["exit_price"]])
+        for (symbol,), own in trades.group_by("symbol")
+    }
+    return [_trade_cells(row, digits[row["symbol"]]) for row in trades.iter_rows(named=True)]
+
+
+def _trade_cells(row: Mapping[str, Any], digits: int) -> list[str]:
     """Return one trade as text."""
     costs = row["spread_cost"] + row["fees"] + row["latency_cost"] + row["slippage"]
     return [
@@ -99,10 +119,19 @@ def _trade_cells(row: Mapping[str, Any]) -> list[str]:
         instant(row["entry_ts"]),
         instant(row["exit_ts"]),
         price(row["qty"]),
-        price(row["entry_price"]),
-        price(row["exit_price"]),
+        amount(row["entry_price"], digits),
+        amount(row["exit_price"], digits),
         row["exit_reason"],
         *(amount(value) for value in (row["gross"], costs, row["net"], row["mae"], row["mfe"])),
+    ]
+
+
+def _metrics(result: Result, currency: str) -> list[tuple[str, str, str]]:
+    """Return title, value and meaning of each metric that is no cost."""
+    titles = {"expectancy": f"expectancy, {currency}"}
+    return [
+        (titles.get(name, title), _metric(name, result.metrics[name]), f"{name}: {meaning}")
+        for name, (title, meaning) in METRICS.items()
     ]
 
 
@@ -137,35 +166,6 @@ def _compounded(values: list[float] | None) -> str:
     return "" if values is None else f"{100.0 * (float(np.prod(1.0 + np.array(values))) - 1.0):.2f}"
 
 
-def _charts(result: Result, returns: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the charts as plotly's data and layout, under fixed ids."""
-    shown = thin_rows(result.equity, _MOST_POINTS)
-    ts = [instant(value) for value in shown["ts"]]
-    days = [_iso(value) for value in returns["session"]]
-    depth = [100.0 * value for value in shown["drawdown"]]
-    daily = [100.0 * value for value in returns["return"]]
-    return [
-        _chart("equity", "Equity", ts, shown["equity"].to_list(), mode="lines", type="scatter"),
-        _chart("drawdown", "Drawdown, %", ts, depth, fill="tozeroy", mode="lines", type="scatter"),
-        _chart("returns", "Return by session, %", days, daily, type="bar"),
-        _chart("results", "Net result by trade", None, result.trades["net"].to_list(), type="bar"),
-    ]
-
-
-def _chart(
-    name: str, title: str, x: list[str] | None, y: list[float], **kind: str
-) -> dict[str, Any]:
-    """Return one chart of one trace."""
-    trace = {"y": y, "name": title} | kind | ({} if x is None else {"x": x})
-    margin = {"l": 60, "r": 20, "t": 10, "b": 40}
-    return {"id": name, "title": title, "data": [trace], "layout": {"margin": margin}}
-
-
-def _iso(day: date) -> str:
-    """Return a date as text."""
-    return day.isoformat()
-
-
 def _provenance_rows(
     result: Result, strategy: Strategy, provenance: Provenance
 ) -> list[tuple[str, str]]:
@@ -183,5 +183,4 @@ def _provenance_rows(
         ("seed", str(strategy.seed)),
         ("charged", "; ".join(charged)),
         ("strategy", strategy.canonical_json()),
-        *((f"data: {name}", version) for name, version in sorted(provenance.data_versions.items())),
     ]

@@ -174,7 +174,7 @@ class State:
         self.engine.dispose()
 
 
-def _engine(url: str) -> sa.Engine:
+def _engine(url: str | sa.URL) -> sa.Engine:
     """Return an engine; for SQLite with write-ahead log and a patient lock."""
     try:
         engine = sa.create_engine(url)

@@ -21,7 +21,7 @@ LINEAGE = Lineage(
 
 
 @pytest.mark.parametrize("lineage", [LINEAGE, Lineage("c")])
-def test_a_lineage_reads_back_as_it_was_written(lineage):
+def test_a_lineage_reads_back_as_it_was_written(lineage: Lineage) -> None:
     """Through JSON text, in every field; receipts come sorted."""
     again = Lineage.from_json(json.loads(json.dumps(lineage.to_json())))
     assert again.to_json() == lineage.to_json()
@@ -29,7 +29,7 @@ def test_a_lineage_reads_back_as_it_was_written(lineage):
     assert (again.inputs_hash, again.params_hash) == (lineage.inputs_hash, lineage.params_hash)
 
 
-def test_hashes_do_not_hang_on_the_order_of_names():
+def test_hashes_do_not_hang_on_the_order_of_names() -> None:
     """Two equal sets of inputs have one hash."""
     turned = Lineage("c", {"a": [1.5, None], "b": 1}, {"y": "2", "x": "1"})
     assert turned.inputs_hash == LINEAGE.inputs_hash
@@ -49,6 +49,6 @@ WANTED = Hashes("i", "p", "c")
         pytest.param(Hashes("other", "p", "c"), "inputs changed", id="inputs"),
     ],
 )
-def test_why_a_partition_is_stale(stored, reason):
+def test_why_a_partition_is_stale(stored: Hashes | None, reason: str | None) -> None:
     """One reason each, and none where all three hashes are those wanted."""
     assert why_stale(stored, WANTED) == reason

@@ -1,5 +1,7 @@
 """Settings: package defaults, file, overlay, environment, each over the one before."""
 
+from pathlib import Path
+
 import pytest
 
 from quant_assets.market.errors import SettingsError
@@ -8,7 +10,7 @@ from quant_assets.storage.settings_files import load_settings
 
 
 @pytest.fixture(autouse=True)
-def _no_variables(monkeypatch):
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the caller reaches a test."""
     import os
 
@@ -17,13 +19,15 @@ def _no_variables(monkeypatch):
             monkeypatch.delenv(name)
 
 
-def test_nothing_must_be_set(tmp_path):
+def test_nothing_must_be_set(tmp_path: Path) -> None:
     """Without file and variable all settings have their defaults, also in a folder not there."""
     assert load_settings(tmp_path) == Settings()
     assert load_settings(tmp_path / "nowhere") == Settings()
 
 
-def test_each_source_replaces_single_keys_of_those_below_it(tmp_path, monkeypatch):
+def test_each_source_replaces_single_keys_of_those_below_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """File under overlay under environment, key by key, also inside a section."""
     (tmp_path / "settings.yaml").write_text(
         "max_cpu_usage: 0.25\n"
@@ -48,7 +52,7 @@ def test_each_source_replaces_single_keys_of_those_below_it(tmp_path, monkeypatc
     assert load_settings(tmp_path).bronze.tie == "win"
 
 
-def test_a_nested_variable_sets_one_key(tmp_path, monkeypatch):
+def test_a_nested_variable_sets_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two underscores lead into a section; lists are JSON."""
     monkeypatch.setenv("QUANT_BRONZE__TIE", "win")
     monkeypatch.setenv("QUANT_MAX_CPU_USAGE", "0.5")
@@ -58,14 +62,16 @@ def test_a_nested_variable_sets_one_key(tmp_path, monkeypatch):
     assert loaded.universe == (Member(symbol="ES", timeframe="15m"),)
 
 
-def test_variables_that_are_no_settings_disturb_nothing(tmp_path, monkeypatch):
+def test_variables_that_are_no_settings_disturb_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The data root and the state's address are read elsewhere."""
     for name in ("QUANT_DATA", "QUANT_STATE_URL", "QUANT_SHARED"):
         monkeypatch.setenv(name, "x")
     assert load_settings(tmp_path) == Settings()
 
 
-def test_a_member_that_is_not_listed_has_the_defaults(tmp_path):
+def test_a_member_that_is_not_listed_has_the_defaults(tmp_path: Path) -> None:
     """Listed ones have their own."""
     (tmp_path / "settings.yaml").write_text("universe: [{symbol: ES, timeframe: 5m}]\n")
     loaded = load_settings(tmp_path)
@@ -74,7 +80,7 @@ def test_a_member_that_is_not_listed_has_the_defaults(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "null\n"])
-def test_an_empty_file_sets_nothing(tmp_path, text):
+def test_an_empty_file_sets_nothing(tmp_path: Path, text: str) -> None:
     """Whatever empty looks like."""
     (tmp_path / "settings.yaml").write_text(text)
     assert load_settings(tmp_path) == Settings()
@@ -101,7 +107,9 @@ def test_an_empty_file_sets_nothing(tmp_path, text):
         ),
     ],
 )
-def test_a_wrong_setting_is_said_with_key_file_and_value(tmp_path, text, said):
+def test_a_wrong_setting_is_said_with_key_file_and_value(
+    tmp_path: Path, text: str, said: list[str]
+) -> None:
     """Whoever wrote it finds it at once."""
     (tmp_path / "settings.yaml").write_text(text)
     with pytest.raises(SettingsError) as caught:
@@ -120,7 +128,9 @@ def test_a_wrong_setting_is_said_with_key_file_and_value(tmp_path, text, said):
         pytest.param({"QUANT_BRONZE": '{"tail": "keep"}'}, "settings.dev.yaml", id="other_key"),
     ],
 )
-def test_the_place_of_a_wrong_setting_is_the_one_that_won(tmp_path, monkeypatch, variables, place):
+def test_the_place_of_a_wrong_setting_is_the_one_that_won(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], place: str
+) -> None:
     """Of several places that set a key, the one whose value was taken is named."""
     (tmp_path / "settings.yaml").write_text("bronze: {tie: win}")
     (tmp_path / "settings.dev.yaml").write_text("bronze: {tie: maybe}")
@@ -141,22 +151,24 @@ def test_the_place_of_a_wrong_setting_is_the_one_that_won(tmp_path, monkeypatch,
         pytest.param(b"a: !!python/object/apply:os.system [true]", id="code"),
     ],
 )
-def test_a_file_that_is_no_settings_is_said_with_its_path(tmp_path, content):
+def test_a_file_that_is_no_settings_is_said_with_its_path(tmp_path: Path, content: bytes) -> None:
     """Never a traceback of the YAML reader, and nothing in it is run."""
     (tmp_path / "settings.yaml").write_bytes(content)
     with pytest.raises(SettingsError, match=f"settings from {tmp_path}/settings.yaml: "):
         load_settings(tmp_path)
 
 
-def test_a_folder_in_place_of_the_file_is_said(tmp_path):
+def test_a_folder_in_place_of_the_file_is_said(tmp_path: Path) -> None:
     """It cannot be read, and is not passed over."""
     (tmp_path / "settings.yaml").mkdir()
-    with pytest.raises(SettingsError, match="settings.yaml"):
+    with pytest.raises(SettingsError, match=r"settings\.yaml"):
         load_settings(tmp_path)
 
 
 @pytest.mark.parametrize(("name", "value"), [("QUANT_UNIVERSE", "[{"), ("QUANT_BRONZE", "tie=win")])
-def test_a_variable_that_is_no_json_is_said(tmp_path, monkeypatch, name, value):
+def test_a_variable_that_is_no_json_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     """The error names the field."""
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=name.removeprefix("QUANT_").lower()):
@@ -164,7 +176,9 @@ def test_a_variable_that_is_no_json_is_said(tmp_path, monkeypatch, name, value):
 
 
 @pytest.mark.parametrize("name", ["../../etc/x", "a b", "A\n", "x" * 300])
-def test_an_environment_cannot_name_another_folder(tmp_path, monkeypatch, name):
+def test_an_environment_cannot_name_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     """It is a part of a file's name."""
     monkeypatch.setenv("QUANT_ENVIRONMENT", name)
     with pytest.raises(SettingsError, match="QUANT_ENVIRONMENT"):

@@ -42,6 +42,11 @@ def write_plainly(
         hook(step, target)
 
 
+def write_all_plainly() -> None:
+    """Let every lake of this process write straight to the target."""
+    vars(lake_module)["commit_file"] = write_plainly
+
+
 def die_in(root: Path, grain: str, step: str, said: int) -> None:
     """Commit new rows, and be killed inside one step."""
 
@@ -57,8 +62,9 @@ def die_in(root: Path, grain: str, step: str, said: int) -> None:
 def main() -> None:
     """Fork a writer for each line of the plan."""
     if sys.argv[1] == "plain":
-        lake_module.commit_file = write_plainly
+        write_all_plainly()
     for root, grain, step in json.loads(Path(sys.argv[2]).read_text()):
+        sys.stdout.flush()
         reader, said = os.pipe()
         child = os.fork()
         if not child:
@@ -67,7 +73,7 @@ def main() -> None:
         os.close(said)
         _, status = os.waitpid(child, 0)
         with os.fdopen(reader) as words:
-            print(step, os.waitstatus_to_exitcode(status), words.read(), flush=True)
+            sys.stdout.write(f"{step} {os.waitstatus_to_exitcode(status)} {words.read()}\n")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ MEGABYTE = 2**20
 def mounted(folder: Path, size: int) -> Iterator[bool]:
     """Mount a small disk at a folder for a while; tell whether that was possible."""
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     try:
         done = subprocess.run(command, check=False, capture_output=True).returncode == 0
     except FileNotFoundError:
@@ -42,9 +42,10 @@ def main() -> None:
     try:
         put(lake, DAILY, NEW, count=200_000)
     except QuantError as error:
-        print(json.dumps({"kind": type(error).__name__, "message": str(error)}))
+        said = {"kind": type(error).__name__, "message": str(error)}
     else:
-        print(json.dumps({"kind": "stored"}))
+        said = {"kind": "stored"}
+    sys.stdout.write(json.dumps(said))
 
 
 if __name__ == "__main__":

@@ -39,20 +39,31 @@ def _write_at_once(root: Path, mode: str) -> None:
 
 def _at_once(commands: list[list[str]]) -> None:
     """Start processes, wait until each is ready, let them go together and end well."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    running = [subprocess.Popen(command, **pipes) for command in commands]
+    running = [_started(command) for command in commands]
     for process in running:
-        assert process.stdout.readline() == "ready\n"
-    for process in running:
-        process.stdin.write("go\n")
-        process.stdin.flush()
+        _let_go(process)
     for process in running:
         process.communicate(timeout=120)
         assert process.returncode == 0
 
 
+def _started(command: list[str]) -> subprocess.Popen[str]:
+    """Start a process and wait until it is ready."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def _let_go(process: subprocess.Popen[str]) -> None:
+    """Let a process that is ready begin."""
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
 @pytest.mark.parametrize("mode", ["same", "other"])
-def test_no_session_is_lost_and_the_index_tells_the_truth(tmp_path, mode):
+def test_no_session_is_lost_and_the_index_tells_the_truth(tmp_path: Path, mode: str) -> None:
     """Other sessions of one file are all there; of the same one, index and file name one winner."""
     _write_at_once(tmp_path, mode)
     lake = open_lake(tmp_path)
@@ -65,6 +76,7 @@ def test_no_session_is_lost_and_the_index_tells_the_truth(tmp_path, mode):
         for entry in entries:
             rows = lake.read(entry)
             seed = lake.lineage(entry).seed
+            assert seed is not None
             assert rows.equals(prices(seed, session=entry.day, count=20))
             assert content_version(rows) == entry.data_version
     before = indexed(lake)
@@ -74,17 +86,11 @@ def test_no_session_is_lost_and_the_index_tells_the_truth(tmp_path, mode):
     assert not list(lake.root.glob(".tmp/*.parquet"))
 
 
-def test_a_reindex_beside_writers_forgets_nothing(tmp_path):
+def test_a_reindex_beside_writers_forgets_nothing(tmp_path: Path) -> None:
     """What is committed while the index is rebuilt stays in it."""
     command = [sys.executable, "-c", WRITE, str(tmp_path), "0", "1", str(3 * EACH), "other"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as writer:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-        assert writer.stdin is not None
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
+    with _started(command) as writer:
+        _let_go(writer)
         lake = open_lake(tmp_path)
         gone = 0
         while writer.poll() is None:
@@ -110,7 +116,7 @@ for n in range(15):
 """
 
 
-def test_two_first_users_make_the_state_database_together(tmp_path):
+def test_two_first_users_make_the_state_database_together(tmp_path: Path) -> None:
     """Fifteen new databases, two first users each: neither fails, and both rows are there."""
     _at_once([[sys.executable, "-c", FIRST_USE, str(tmp_path), who] for who in "ab"])
     for n in range(15):

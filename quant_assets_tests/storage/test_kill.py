@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +95,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str,
 
 
 @pytest.mark.parametrize(("grain", "step"), CASES)
-def test_a_killed_commit_leaves_the_old_rows_or_the_new_ones(deaths, undisturbed, grain, step):
+def test_a_killed_commit_leaves_the_old_rows_or_the_new_ones(
+    deaths: dict[tuple[str, CommitStep], Death],
+    undisturbed: dict[str, dict[str, bytes]],
+    grain: str,
+    step: CommitStep,
+) -> None:
     """Killed by SIGKILL inside the step that is named, and a second run ends undisturbed."""
     death = deaths[grain, step]
     assert death.exit_code == -signal.SIGKILL
@@ -114,7 +119,7 @@ def test_a_killed_commit_leaves_the_old_rows_or_the_new_ones(deaths, undisturbed
     assert lake.sweep(now_s=time.time() + 7200) == (step in BEFORE_RENAME)
 
 
-def test_the_same_kills_tear_what_a_plain_writer_writes(tmp_path):
+def test_the_same_kills_tear_what_a_plain_writer_writes(tmp_path: Path) -> None:
     """The proof that the proof can fail: straight to the target, a kill leaves a torn file."""
     torn = {
         case: faults(death.root)
@@ -126,7 +131,7 @@ def test_the_same_kills_tear_what_a_plain_writer_writes(tmp_path):
     assert all("is torn" in torn[grain, CommitStep.WRITE][0] for grain in TABLES)
 
 
-def test_an_entry_that_lags_behind_its_file_is_never_read_for_it(tmp_path):
+def test_an_entry_that_lags_behind_its_file_is_never_read_for_it(tmp_path: Path) -> None:
     """Killed between rename and index: without recovery the read refuses, and mends the index."""
     lake = open_lake(tmp_path)
     old = put(lake, DAILY, OLD)
@@ -150,12 +155,11 @@ LOOP = """
 import sys
 from itertools import count
 from pathlib import Path
-from quant_assets.storage import lake as lake_module
-from quant_assets_tests.storage.dying_writer import write_plainly
+from quant_assets_tests.storage.dying_writer import write_all_plainly
 from quant_assets_tests.storage.prices import DAILY, LEVELS, lineage, open_lake, prices, DAY
 
 if sys.argv[2] == "plain":
-    lake_module.commit_file = write_plainly
+    write_all_plainly()
 lake = open_lake(Path(sys.argv[1]))
 rows = {seed: prices(seed, count=int(sys.argv[3])) for seed in (1, 2)}
 print("ready", flush=True)
@@ -165,10 +169,10 @@ for turn in count():
 """
 
 
-def _reads_while_writing(root: Path, writer: str, *, kills: int) -> Iterator[bool]:
+def _reads_while_writing(root: Path, writer: str, *, kills: int) -> Generator[bool]:
     """Poll a file while a writer replaces it again and again and is killed at odd moments."""
     rng = np.random.default_rng(7)
-    sound = {prices(seed, count=MANY)["price"].sum() for seed in (OLD, NEW)}
+    sound = {float(prices(seed, count=MANY)["price"].sum()) for seed in (OLD, NEW)}
     lake = open_lake(root)
     file = lake.root / put(lake, DAILY, OLD, count=MANY).path
     for _ in range(kills):
@@ -197,7 +201,7 @@ def _is_sound(file: Path, sound: set[float]) -> bool:
         return False
 
 
-def test_a_reader_never_sees_anything_between_two_commits(tmp_path):
+def test_a_reader_never_sees_anything_between_two_commits(tmp_path: Path) -> None:
     """Polled all the while, over writers killed at odd moments, each read is one version whole."""
     reads = list(_reads_while_writing(tmp_path, "lake", kills=3))
     assert len(reads) > 3
@@ -208,7 +212,7 @@ def test_a_reader_never_sees_anything_between_two_commits(tmp_path):
     assert content_version(lake.read(entry)) == entry.data_version
 
 
-def test_the_same_reader_sees_torn_files_of_a_plain_writer(tmp_path):
+def test_the_same_reader_sees_torn_files_of_a_plain_writer(tmp_path: Path) -> None:
     """The proof that the proof can fail."""
     with closing(_reads_while_writing(tmp_path, "plain", kills=20)) as reads:
         assert not all(reads)

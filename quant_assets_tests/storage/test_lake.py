@@ -44,7 +44,7 @@ DAYS = [DAY + timedelta(days=n) for n in range(3)]
 
 
 @pytest.mark.parametrize("grain", TABLES)
-def test_each_session_reads_back_as_it_was_committed(tmp_path, grain):
+def test_each_session_reads_back_as_it_was_committed(tmp_path: Path, grain: str) -> None:
     """Rows, version and lineage of a session are its own, whatever else its file holds."""
     lake = open_lake(tmp_path)
     entries = [put(lake, TABLES[grain], n, session=day) for n, day in enumerate(DAYS)]
@@ -57,7 +57,7 @@ def test_each_session_reads_back_as_it_was_committed(tmp_path, grain):
     assert len(visible(tmp_path)) == (3 if grain == "day" else 1)
 
 
-def test_a_session_replaced_in_a_shared_file_leaves_the_others_alone(tmp_path):
+def test_a_session_replaced_in_a_shared_file_leaves_the_others_alone(tmp_path: Path) -> None:
     """The other sessions keep rows, versions and lineage."""
     lake = open_lake(tmp_path)
     first, _, last = (put(lake, YEARLY, n, session=day) for n, day in enumerate(DAYS))
@@ -70,14 +70,14 @@ def test_a_session_replaced_in_a_shared_file_leaves_the_others_alone(tmp_path):
     ]
 
 
-def test_rows_of_another_session_do_not_slip_into_a_shared_file(tmp_path):
+def test_rows_of_another_session_do_not_slip_into_a_shared_file(tmp_path: Path) -> None:
     """They would stand twice there; nothing is written."""
     with pytest.raises(SchemaError, match="2000 rows are of other sessions"):
         open_lake(tmp_path).commit(YEARLY, LEVELS, prices(1), lineage(1), session=DAYS[1])
     assert visible(tmp_path) == {}
 
 
-def test_a_folder_with_glob_characters_is_a_folder_like_any_other(tmp_path):
+def test_a_folder_with_glob_characters_is_a_folder_like_any_other(tmp_path: Path) -> None:
     """No path of the lake is expanded."""
     lake = open_lake(tmp_path / "data[1] *?")
     entry = put(lake, DAILY, OLD)
@@ -86,7 +86,7 @@ def test_a_folder_with_glob_characters_is_a_folder_like_any_other(tmp_path):
 
 
 @pytest.mark.parametrize("grain", TABLES)
-def test_what_is_dropped_is_gone_for_good(tmp_path, grain):
+def test_what_is_dropped_is_gone_for_good(tmp_path: Path, grain: str) -> None:
     """The other sessions stand, no read finds it, and a rebuilt index does not bring it back."""
     lake = open_lake(tmp_path)
     entries = [put(lake, TABLES[grain], n, session=day) for n, day in enumerate(DAYS[:2])]
@@ -101,7 +101,7 @@ def test_what_is_dropped_is_gone_for_good(tmp_path, grain):
     assert lake.reindex() == (0, 0)
 
 
-def test_a_table_without_sessions_is_replaced_whole(tmp_path):
+def test_a_table_without_sessions_is_replaced_whole(tmp_path: Path) -> None:
     """Its entry has no session; dropping it takes the file."""
     lake = open_lake(tmp_path)
     lake.commit(WHOLE, LEVELS, prices(OLD), lineage(OLD))
@@ -134,7 +134,7 @@ def _rows(root: Path) -> list[str]:
     return [str(row) for row in rows]
 
 
-def test_the_index_is_rebuilt_exactly(tmp_path):
+def test_the_index_is_rebuilt_exactly(tmp_path: Path) -> None:
     """The state database deleted, all rows come back from the footers, in every column."""
     before = _full_lake(tmp_path)
     assert len(before) == 19
@@ -148,7 +148,7 @@ def test_the_index_is_rebuilt_exactly(tmp_path):
     assert _rows(tmp_path) == before
 
 
-def test_entries_of_deleted_files_are_forgotten(tmp_path):
+def test_entries_of_deleted_files_are_forgotten(tmp_path: Path) -> None:
     """One daily file and a whole table are deleted by hand: exactly their entries go."""
     before = _full_lake(tmp_path)
     (tmp_path / "lake/prices_by_day/symbol=GC/year=1999/month=12/day=31/data.parquet").unlink()
@@ -159,7 +159,7 @@ def test_entries_of_deleted_files_are_forgotten(tmp_path):
     ]
 
 
-def test_foreign_and_damaged_files_are_reported_and_change_nothing_else(tmp_path):
+def test_foreign_and_damaged_files_are_reported_and_change_nothing_else(tmp_path: Path) -> None:
     """The index holds what is sound; each odd file is named with its reason."""
     before = _full_lake(tmp_path)
     lake = tmp_path / "lake"
@@ -198,7 +198,7 @@ def test_foreign_and_damaged_files_are_reported_and_change_nothing_else(tmp_path
     assert "another table" in seen["foreign/data.parquet"]
 
 
-def test_a_damaged_file_is_said_with_its_path(tmp_path):
+def test_a_damaged_file_is_said_with_its_path(tmp_path: Path) -> None:
     """A reader is not left with what polars says."""
     lake = open_lake(tmp_path)
     entry = put(lake, YEARLY, OLD)
@@ -210,7 +210,7 @@ def test_a_damaged_file_is_said_with_its_path(tmp_path):
         put(lake, YEARLY, NEW, session=DAYS[1])
 
 
-def test_a_file_that_is_gone_is_said_with_what_to_do(tmp_path):
+def test_a_file_that_is_gone_is_said_with_what_to_do(tmp_path: Path) -> None:
     """The index alone cannot be read."""
     lake = open_lake(tmp_path)
     entry = put(lake, DAILY, OLD)
@@ -220,7 +220,9 @@ def test_a_file_that_is_gone_is_said_with_what_to_do(tmp_path):
             read(entry)
 
 
-def test_a_reader_is_not_confused_by_a_writer_between_footer_and_rows(tmp_path, monkeypatch):
+def test_a_reader_is_not_confused_by_a_writer_between_footer_and_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The file is replaced after its footer was read: the rows are still the footer's."""
     lake = open_lake(tmp_path)
     entry = put(lake, DAILY, OLD)
@@ -238,7 +240,7 @@ def test_a_reader_is_not_confused_by_a_writer_between_footer_and_rows(tmp_path, 
         lake.read(entry)
 
 
-def test_a_short_write_is_found_before_anything_is_visible(tmp_path):
+def test_a_short_write_is_found_before_anything_is_visible(tmp_path: Path) -> None:
     """A disk that loses the end of the file, or all of it, is caught by reading it back."""
     entry = put(open_lake(tmp_path), DAILY, OLD)
 
@@ -252,7 +254,7 @@ def test_a_short_write_is_found_before_anything_is_visible(tmp_path):
     assert not list((tmp_path / "lake/.tmp").glob("*.parquet"))
 
 
-def test_equal_rows_in_other_chunks_make_the_same_bytes(tmp_path):
+def test_equal_rows_in_other_chunks_make_the_same_bytes(tmp_path: Path) -> None:
     """How a worker cut its frame into chunks does not reach the file."""
     for name, parts in (("one", 1), ("many", 7)):
         size = -(-2_000 // parts)
@@ -272,7 +274,7 @@ for table in TABLES.values():
 """
 
 
-def test_equal_lineage_makes_equal_bytes_in_every_process(tmp_path):
+def test_equal_lineage_makes_equal_bytes_in_every_process(tmp_path: Path) -> None:
     """Two processes with other hash seeds, zones and folders write the same files."""
     for seed, zone in (("1", "UTC"), ("2", "Asia/Kolkata")):
         subprocess.run(
@@ -284,7 +286,7 @@ def test_equal_lineage_makes_equal_bytes_in_every_process(tmp_path):
     assert visible(tmp_path / "1") == visible(tmp_path / "2")
 
 
-def test_only_what_dead_writers_left_is_swept(tmp_path):
+def test_only_what_dead_writers_left_is_swept(tmp_path: Path) -> None:
     """Old staged files go; young ones, locks and data stay."""
     lake = open_lake(tmp_path)
     put(lake, DAILY, OLD)
@@ -301,7 +303,7 @@ def test_only_what_dead_writers_left_is_swept(tmp_path):
     assert len(visible(tmp_path)) == 1
 
 
-def test_recovery_waits_for_no_living_writer_and_survives_a_torn_note(tmp_path):
+def test_recovery_waits_for_no_living_writer_and_survives_a_torn_note(tmp_path: Path) -> None:
     """A held lock is left alone; a note that names no file of the lake is cleared."""
     lake = open_lake(tmp_path)
     path = Path(put(lake, DAILY, OLD).path)

@@ -64,7 +64,9 @@ def _table(grain: Grain) -> Table:
     contract=st.none() | SYMBOLS,
     session=st.dates(min_value=date(1000, 1, 1)),
 )
-def test_a_path_reads_back_as_the_key_that_made_it(grain, timeframe, symbol, contract, session):
+def test_a_path_reads_back_as_the_key_that_made_it(
+    grain: Grain, timeframe: str, symbol: str, contract: str | None, session: date
+) -> None:
     """Levels in their order, and the date as far as the grain cuts it."""
     levels = {"symbol": symbol, "timeframe": timeframe}
     levels |= {"contract": contract} if contract else {}
@@ -76,7 +78,7 @@ def test_a_path_reads_back_as_the_key_that_made_it(grain, timeframe, symbol, con
     assert path.parts[:2] == ("bars", f"timeframe={timeframe}")
 
 
-def test_paths_and_names_are_as_published():
+def test_paths_and_names_are_as_published() -> None:
     """Zero padded, Hive levels in the table's order."""
     levels = {"contract": "ESZ13", "symbol": "ES", "timeframe": "1m"}
     key = file_key(_table(Grain.DAY), levels, DAY)
@@ -87,7 +89,7 @@ def test_paths_and_names_are_as_published():
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("level", ["symbol", "timeframe", "contract"])
-def test_hostile_values_are_refused(level, text):
+def test_hostile_values_are_refused(level: str, text: str) -> None:
     """No value can leave its folder or pass for another one."""
     levels = {"symbol": "ES", "timeframe": "1m"} | {level: text}
     with pytest.raises(QuantError, match=r"1 to (32|64) of"):
@@ -96,7 +98,7 @@ def test_hostile_values_are_refused(level, text):
 
 @given(text=st.text(max_size=300))
 @example("A" * 32)
-def test_whatever_is_accepted_stays_inside(text):
+def test_whatever_is_accepted_stays_inside(text: str) -> None:
     """Any text is refused, or makes one folder of its own under the lake."""
     try:
         key = file_key(DAILY, {"symbol": text}, DAY)
@@ -116,7 +118,9 @@ def test_whatever_is_accepted_stays_inside(text):
         pytest.param({"symbol": "ES"}, None, id="the_session_is_missing"),
     ],
 )
-def test_levels_and_session_must_be_the_tables_own(levels, session):
+def test_levels_and_session_must_be_the_tables_own(
+    levels: dict[str, str], session: date | None
+) -> None:
     """Anything else names no file."""
     with pytest.raises(LakeError, match="Name exactly these levels"):
         file_key(DAILY, levels, session)
@@ -129,7 +133,7 @@ def test_levels_and_session_must_be_the_tables_own(levels, session):
 @example(["bars", "year=2024", "symbol=ES", "data.parquet"])
 @example(["bars", "symbol=ES", "year=24", "data.parquet"])
 @example(["data.parquet"])
-def test_a_foreign_path_is_said_to_be_foreign(parts):
+def test_a_foreign_path_is_said_to_be_foreign(parts: list[str]) -> None:
     """Whatever lies in the lake's folder, its path gives a key or a LakeError."""
     path = Path(*parts)
     try:

@@ -32,7 +32,7 @@ FREE_BYTES = [0, 4_096, 70_000, 400_000, 900_000, 1_300_000]
 
 
 @pytest.mark.parametrize("free", FREE_BYTES)
-def test_a_commit_that_does_not_fit_leaves_everything_as_it_was(tmp_path, free):
+def test_a_commit_that_does_not_fit_leaves_everything_as_it_was(tmp_path: Path, free: int) -> None:
     """At each fill level: a CommitError with path and free bytes, and the old rows still read."""
     disk = tmp_path / "disk"
     with mounted(disk, 3 * MEGABYTE) as is_small:
@@ -75,7 +75,7 @@ def _bounded(root: Path, free: int) -> str:
     return str(said["message"])
 
 
-def test_a_bound_on_file_sizes_is_a_full_disk_too(tmp_path):
+def test_a_bound_on_file_sizes_is_a_full_disk_too(tmp_path: Path) -> None:
     """Where nothing can be mounted, this is what the fill levels are tried with."""
     old = put(open_lake(tmp_path), DAILY, OLD)
     before = visible(tmp_path)
@@ -86,11 +86,11 @@ def test_a_bound_on_file_sizes_is_a_full_disk_too(tmp_path):
     assert open_lake(tmp_path).read(old).equals(prices(OLD))
 
 
-def test_a_folder_that_cannot_be_made_is_a_commit_error(tmp_path):
+def test_a_folder_that_cannot_be_made_is_a_commit_error(tmp_path: Path) -> None:
     """A file stands where the lake should be."""
     lake = open_lake(tmp_path)
     (tmp_path / "lake").write_text("in the way")
-    with pytest.raises(CommitError, match="store data.parquet in"):
+    with pytest.raises(CommitError, match="store data"):
         put(lake, DAILY, OLD)
 
 
@@ -101,7 +101,7 @@ def _fill_state(state: State) -> None:
         state.upsert(FAILURES, [row | {"partition": f"{n}-{m}"} for m in range(100)])
 
 
-def test_a_state_database_on_a_full_disk_says_so_and_keeps_what_it_had(tmp_path):
+def test_a_state_database_on_a_full_disk_says_so_and_keeps_what_it_had(tmp_path: Path) -> None:
     """A StateError; what was stored before is there, and no half transaction."""
     disk = tmp_path / "disk"
     with mounted(disk, 3 * MEGABYTE) as is_small:
@@ -124,7 +124,17 @@ def _bound_pages(state: State) -> None:
         connection.exec_driver_sql("PRAGMA max_page_count=600")
 
 
-def test_a_commit_whose_index_row_does_not_fit_is_mended_later(tmp_path):
+def _put_until_refused(lake: Lake) -> int:
+    """Commit until the index row is refused; return the seed of the rows of that commit."""
+    for seed in range(3, 1_000):
+        try:
+            put(lake, DAILY, seed, count=10)
+        except StateError:
+            return seed
+    raise AssertionError
+
+
+def test_a_commit_whose_index_row_does_not_fit_is_mended_later(tmp_path: Path) -> None:
     """Data on a roomy disk, state on a full one: the file is new, and the index learns of it."""
     disk = tmp_path / "disk"
     with mounted(disk, MEGABYTE) as is_small:
@@ -135,11 +145,9 @@ def test_a_commit_whose_index_row_does_not_fit_is_mended_later(tmp_path):
             _bound_pages(state)
         with pytest.raises(StateError):
             _fill_state(state)
-        with pytest.raises(StateError):
-            for seed in range(3, 60):
-                put(lake, DAILY, seed, count=10)
+        last = _put_until_refused(lake)
         state.close()
     fresh = Lake(tmp_path / "lake", State.at(tmp_path / "fresh.db"))
     assert fresh.recover() == 1
     (entry,) = indexed(fresh)
-    assert fresh.read(entry).equals(prices(seed, count=10))
+    assert fresh.read(entry).equals(prices(last, count=10))

@@ -1,6 +1,6 @@
 """Code versions: what the code does counts, how it is commented does not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ def build(x):
 
 
 @pytest.fixture
-def version(tmp_path, monkeypatch) -> Callable[..., str]:
+def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
     """Return the code version of the toy recipe, with some modules written otherwise."""
     caches = [source_code._tree, source_code._imports, source_code.code_version]
     count = iter(range(100))
@@ -77,7 +77,9 @@ def _with(module: str, old: str, new: str) -> dict[str, str]:
         pytest.param("toy_io", "PATH = 1", "PATH = 2", id="a_module_that_is_not_pure"),
     ],
 )
-def test_what_changes_no_result_makes_nothing_stale(version, module, old, new):
+def test_what_changes_no_result_makes_nothing_stale(
+    version: Callable[..., str], module: str, old: str, new: str
+) -> None:
     """Comments, docstrings, layout, and modules that the stage does not compute with."""
     new = new + ")" if new.startswith("(") else new
     change = _with(module, old, new)
@@ -95,26 +97,28 @@ def test_what_changes_no_result_makes_nothing_stale(version, module, old, new):
         pytest.param("toy_kernels", "sum(x)", '"sum(x)"', id="a_string_that_is_a_value"),
     ],
 )
-def test_what_could_change_a_result_makes_the_stage_stale(version, module, old, new):
+def test_what_could_change_a_result_makes_the_stage_stale(
+    version: Callable[..., str], module: str, old: str, new: str
+) -> None:
     """However far away it stands."""
     assert version(**_with(module, old, new)) != version()
 
 
-def test_a_new_schema_version_makes_the_stage_stale(version):
+def test_a_new_schema_version_makes_the_stage_stale(version: Callable[..., str]) -> None:
     """The code may be the same: the column is not."""
     version()
     versions = {source_code.code_version((ROOT,), (("bars", n),)) for n in (1, 2)}
     assert len(versions) == 2
 
 
-def test_a_module_that_does_not_exist_is_an_error(version):
+def test_a_module_that_does_not_exist_is_an_error(version: Callable[..., str]) -> None:
     """A misspelt module would never make anything stale."""
     version()
     with pytest.raises(ModuleNotFoundError, match="toy_mispelt"):
         source_code.code_version(("quant_assets.bars.toy_mispelt",), ())
 
 
-def test_every_recipe_reaches_its_kernels():
+def test_every_recipe_reaches_its_kernels() -> None:
     """On the real package: bars reach their kernels, and no stage reaches what does IO."""
     reached = source_code._reached(("quant_assets.workflows.recipes.bars",))
     assert "quant_assets.bars.kernels" in reached

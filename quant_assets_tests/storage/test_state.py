@@ -1,5 +1,7 @@
 """The state database: rows replace by key, and what it refuses is said as a StateError."""
 
+from pathlib import Path
+
 import pytest
 
 from quant_assets.market.errors import StateError
@@ -16,7 +18,7 @@ def _row(partition: str, message: str = "") -> dict[str, str]:
     }
 
 
-def test_rows_are_replaced_by_key_and_come_in_its_order(tmp_path):
+def test_rows_are_replaced_by_key_and_come_in_its_order(tmp_path: Path) -> None:
     """One row a key, the last one; values are bound, whatever they hold."""
     state = State.at(tmp_path / "state.db")
     hostile = "'; DROP TABLE failures; --\0\"%"
@@ -31,16 +33,16 @@ def test_rows_are_replaced_by_key_and_come_in_its_order(tmp_path):
     state.close()
 
 
-def test_one_bad_row_stores_none_of_them(tmp_path):
+def test_one_bad_row_stores_none_of_them(tmp_path: Path) -> None:
     """An upsert is one transaction, and what the database refuses is a StateError."""
     state = State.at(tmp_path / "state.db")
-    with pytest.raises(StateError, match="write to the state database .*NOT NULL"):
+    with pytest.raises(StateError, match=r"write to the state database .*NOT NULL"):
         state.upsert(FAILURES, [_row("a"), _row("b") | {"kind": None}])
     assert state.select(FAILURES) == []
     state.close()
 
 
-def test_a_file_that_is_no_database_is_said_so(tmp_path):
+def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
     """The message names the file, and the file is left as it is."""
     (tmp_path / "state.db").write_text("no database " * 500)
     with pytest.raises(StateError, match=r"open the state database .*state\.db.*not a database"):
@@ -48,21 +50,21 @@ def test_a_file_that_is_no_database_is_said_so(tmp_path):
     assert (tmp_path / "state.db").read_text().startswith("no database")
 
 
-def test_a_folder_that_cannot_be_made_is_said_so(tmp_path):
+def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
     """A file stands in the way."""
     (tmp_path / "data").write_text("")
     with pytest.raises(StateError, match="make the folder of the state database"):
         State.at(tmp_path / "data" / "state.db")
 
 
-def test_any_folder_name_can_hold_it(tmp_path):
+def test_any_folder_name_can_hold_it(tmp_path: Path) -> None:
     """No character of a path passes for a part of a URL."""
     folder = tmp_path / "what? a#b %20 @:x"
     State.at(folder / "state.db").close()
     assert (folder / "state.db").is_file()
 
 
-def test_a_database_of_an_earlier_version_gets_the_new_tables(tmp_path):
+def test_a_database_of_an_earlier_version_gets_the_new_tables(tmp_path: Path) -> None:
     """What it held stays; a table that it lacks is made."""
     state = State.at(tmp_path / "state.db")
     state.upsert(FAILURES, [_row("a")])
@@ -84,7 +86,7 @@ def test_a_database_of_an_earlier_version_gets_the_new_tables(tmp_path):
         pytest.param("sqlite:////nowhere/at/all/state.db", id="no_such_folder"),
     ],
 )
-def test_a_bad_address_is_said_without_its_password(url):
+def test_a_bad_address_is_said_without_its_password(url: str) -> None:
     """A StateError whatever is wrong with the address."""
     with pytest.raises(StateError, match="open the state database") as caught:
         State(url)

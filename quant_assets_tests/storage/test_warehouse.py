@@ -43,7 +43,7 @@ def _views(files: dict[str, Path]) -> list[View]:
 
 
 @pytest.mark.parametrize("folder", ["data", "data [1] *'\"; --"])
-def test_every_symbol_has_its_view_whatever_its_name(tmp_path, folder):
+def test_every_symbol_has_its_view_whatever_its_name(tmp_path: Path, folder: str) -> None:
     """Dots, dashes, key words and digits are parts of a name; a folder's name is never expanded."""
     root = tmp_path / folder
     files = _files(root)
@@ -61,7 +61,7 @@ def test_every_symbol_has_its_view_whatever_its_name(tmp_path, folder):
     assert names == {*counts, "all_prices"}
 
 
-def test_a_reader_keeps_the_old_warehouse_while_a_new_one_is_built(tmp_path):
+def test_a_reader_keeps_the_old_warehouse_while_a_new_one_is_built(tmp_path: Path) -> None:
     """An open reader goes on, a second one can open it, and the next one sees the new views."""
     files = _files(tmp_path)
     _build(tmp_path, _views(files))
@@ -75,7 +75,7 @@ def test_a_reader_keeps_the_old_warehouse_while_a_new_one_is_built(tmp_path):
     assert count_rows(tmp_path, ["new"]) == {"new": 2}
 
 
-def test_a_build_that_fails_leaves_the_old_warehouse(tmp_path):
+def test_a_build_that_fails_leaves_the_old_warehouse(tmp_path: Path) -> None:
     """Nothing of the new one stays behind."""
     files = _files(tmp_path)
     _build(tmp_path, _views(files))
@@ -86,7 +86,7 @@ def test_a_build_that_fails_leaves_the_old_warehouse(tmp_path):
     assert not list((tmp_path / "lake" / ".tmp").glob("*.duckdb*"))
 
 
-def test_the_warehouse_builds_no_sql():
+def test_the_warehouse_builds_no_sql() -> None:
     """No call of `execute` or `sql`, and no text with a statement in it."""
     tree = ast.parse(Path(warehouse.__file__).read_text(encoding="utf-8"))
     attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -85,7 +86,7 @@ def _file(table: Table, key: Key, value: float) -> MadeFile:
     return MadeFile(table, {"symbol": key.symbol}, frame)
 
 
-def test_what_is_fresh_is_kept_and_what_changed_is_made(workspace):
+def test_what_is_fresh_is_kept_and_what_changed_is_made(workspace: Workspace) -> None:
     """First all are made, then all kept; a restated day is made, and its version is another."""
     first = _run(workspace, toy.Numbers())
     assert _states(first) == ["made"] * 5
@@ -103,7 +104,7 @@ def test_what_is_fresh_is_kept_and_what_changed_is_made(workspace):
     assert third[2].version == partition_version(third[2].entries)
 
 
-def test_keys_come_in_order_and_progress_is_told_of_each(workspace):
+def test_keys_come_in_order_and_progress_is_told_of_each(workspace: Workspace) -> None:
     """Sorted by symbol and date, each with its place, after its commit."""
     seen = []
 
@@ -115,7 +116,7 @@ def test_keys_come_in_order_and_progress_is_told_of_each(workspace):
     assert seen == [("toy_numbers", key, n, 5, 1) for n, key in enumerate(KEYS, start=1)]
 
 
-def test_a_date_without_session_and_one_without_data_are_told_apart(workspace):
+def test_a_date_without_session_and_one_without_data_are_told_apart(workspace: Workspace) -> None:
     """A Sunday of stocks is no session; a session without landed data is missing."""
     sunday, monday = Key("SPY", date(2024, 1, 7)), Key("SPY", date(2024, 1, 8))
     outcomes = _run(workspace, toy.Numbers(), [sunday, monday])
@@ -125,7 +126,7 @@ def test_a_date_without_session_and_one_without_data_are_told_apart(workspace):
     assert workspace.lake.index.entries("toy_numbers") == []
 
 
-def test_a_bad_partition_fails_alone_and_what_lies_below_is_skipped(workspace):
+def test_a_bad_partition_fails_alone_and_what_lies_below_is_skipped(workspace: Workspace) -> None:
     """One bad day: it fails, the two that read it are skipped, the rest is made."""
     toy.land(workspace, "BTCUSD", {DAYS[1]: toy.BAD_VALUE})
     numbers, totals, doubles = (_run(workspace, recipe) for recipe in toy.RECIPES)
@@ -154,7 +155,9 @@ def test_a_bad_partition_fails_alone_and_what_lies_below_is_skipped(workspace):
         ),
     ],
 )
-def test_any_error_of_one_partition_becomes_its_outcome(workspace, error, said):
+def test_any_error_of_one_partition_becomes_its_outcome(
+    workspace: Workspace, error: BaseException, said: str
+) -> None:
     """A known error says what it says, an unforeseen one its type too; the others are made."""
 
     def make(_view: LakeView, key: Key) -> Made:
@@ -168,7 +171,7 @@ def test_any_error_of_one_partition_becomes_its_outcome(workspace, error, said):
     assert _failures(workspace) == {("toy_numbers", str(KEYS[1])): said}
 
 
-def test_an_interrupt_is_no_outcome(workspace):
+def test_an_interrupt_is_no_outcome(workspace: Workspace) -> None:
     """Ctrl-C ends the range; what was made before stays."""
 
     def make(_view: LakeView, key: Key) -> Made:
@@ -181,7 +184,9 @@ def test_an_interrupt_is_no_outcome(workspace):
     assert len(workspace.lake.index.entries("toy_numbers")) == 2
 
 
-def test_rows_that_break_their_contract_fail_the_partition_and_keep_the_old_ones(workspace):
+def test_rows_that_break_their_contract_fail_the_partition_and_keep_the_old_ones(
+    workspace: Workspace,
+) -> None:
     """Nothing of a bad frame is stored."""
     recipe = Faked(lambda _view, key: Made((_file(toy.NUMBERS, key, 1.0),)))
     (before,) = _run(workspace, recipe, KEYS[:1])
@@ -192,7 +197,7 @@ def test_rows_that_break_their_contract_fail_the_partition_and_keep_the_old_ones
     assert workspace.lake.read(before.entries[0])["value"].to_list() == [1.0]
 
 
-def test_a_file_that_no_longer_belongs_to_a_partition_goes(workspace):
+def test_a_file_that_no_longer_belongs_to_a_partition_goes(workspace: Workspace) -> None:
     """Two tables are made, then one of them: the other's file and entry are gone."""
     view = LakeView(workspace)
 
@@ -214,7 +219,7 @@ def test_a_file_that_no_longer_belongs_to_a_partition_goes(workspace):
     assert third.status is Status.KEPT
 
 
-def test_what_was_set_aside_goes_when_nothing_is_set_aside_any_more(workspace):
+def test_what_was_set_aside_goes_when_nothing_is_set_aside_any_more(workspace: Workspace) -> None:
     """A mended day has no quarantine; that of another asset on that day stays."""
     aside = pl.DataFrame(
         {name: pl.Series([None], dtype=dtype) for name, dtype in QUARANTINE.empty().schema.items()}
@@ -247,7 +252,9 @@ def test_what_was_set_aside_goes_when_nothing_is_set_aside_any_more(workspace):
     assert left == ["raw_bars"]
 
 
-def test_an_input_replaced_while_a_partition_is_made_is_planned_with_anew(workspace):
+def test_an_input_replaced_while_a_partition_is_made_is_planned_with_anew(
+    workspace: Workspace,
+) -> None:
     """The version in the lineage is that of the rows that were read, never the one before."""
     view = LakeView(workspace)
     view.of_symbol(toy.LANDED.name, "BTCUSD")
@@ -260,7 +267,7 @@ def test_an_input_replaced_while_a_partition_is_made_is_planned_with_anew(worksp
     assert _states(_run(workspace, toy.Numbers(), KEYS[:1])) == ["kept"]
 
 
-def test_an_input_replaced_again_and_again_fails_the_partition(workspace):
+def test_an_input_replaced_again_and_again_fails_the_partition(workspace: Workspace) -> None:
     """It is planned a few times, not for ever."""
     count = 0
 
@@ -277,7 +284,9 @@ def test_an_input_replaced_again_and_again_fails_the_partition(workspace):
     assert "replaced it since" in outcome.reason
 
 
-def test_a_writer_that_died_before_the_index_row_is_mended_by_the_next_range(workspace):
+def test_a_writer_that_died_before_the_index_row_is_mended_by_the_next_range(
+    workspace: Workspace,
+) -> None:
     """The file is new and its entry is not: the next range keeps what the dead one made."""
 
     def die(step: CommitStep, path: Path) -> None:
@@ -294,7 +303,7 @@ def test_a_writer_that_died_before_the_index_row_is_mended_by_the_next_range(wor
     assert _files(workspace) == files
 
 
-def test_a_view_reads_its_own_commits(workspace):
+def test_a_view_reads_its_own_commits(workspace: Workspace) -> None:
     """One view through three assets: each finds what the one before has just made."""
     view = LakeView(workspace)
     for recipe in toy.RECIPES:
@@ -308,7 +317,7 @@ def test_a_view_reads_its_own_commits(workspace):
     assert values == [2.0, 6.0, 10.0, 14.0, 18.0]
 
 
-def test_reading_the_state_does_not_grow_with_the_range(workspace):
+def test_reading_the_state_does_not_grow_with_the_range(workspace: Workspace) -> None:
     """Keeping many partitions asks the database as often as keeping few, and opens no file."""
     days = [DAYS[0] + timedelta(days=n) for n in range(40)]
     toy.land(workspace, "BTCUSD", dict.fromkeys(days, 1.0))
@@ -319,8 +328,8 @@ def test_reading_the_state_does_not_grow_with_the_range(workspace):
         _run(workspace, toy.Numbers(), chosen)
         statements: list[str] = []
 
-        def note(_connection, _cursor, statement, *_rest, into=statements) -> None:
-            into.append(statement)
+        def note(*words: Any, into: list[str] = statements) -> None:
+            into.append(words[2])
 
         sa.event.listen(workspace.state.engine, "before_cursor_execute", note)
         outcomes = _run(workspace, toy.Numbers(), chosen)
@@ -330,7 +339,7 @@ def test_reading_the_state_does_not_grow_with_the_range(workspace):
     assert counts[0] == counts[1] <= 4
 
 
-def test_only_what_was_made_is_timed(workspace):
+def test_only_what_was_made_is_timed(workspace: Workspace) -> None:
     """A range that keeps everything leaves the estimate as it was."""
     _run(workspace, toy.Numbers())
     (timed,) = workspace.state.select(TIMINGS)
@@ -339,14 +348,20 @@ def test_only_what_was_made_is_timed(workspace):
     assert workspace.state.select(TIMINGS) == [timed]
 
 
-def test_a_parameter_or_code_change_makes_all_anew(workspace, monkeypatch):
+def test_a_parameter_or_code_change_makes_all_anew(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each of the three hashes decides alone; equal content keeps its version."""
     first = _run(workspace, toy.Numbers())
     recipe = toy.Numbers()
     plan = recipe.plan
-    monkeypatch.setattr(
-        recipe, "plan", lambda view, key: replace(plan(view, key), parameters={"width": 2})
-    )
+
+    def with_width(view: LakeView, key: Key) -> Plan:
+        planned = plan(view, key)
+        assert isinstance(planned, Plan)
+        return replace(planned, parameters={"width": 2})
+
+    monkeypatch.setattr(recipe, "plan", with_width)
     second = _run(workspace, recipe)
     monkeypatch.setattr("quant_assets.workflows.ranges.code_version", lambda *_: "other")
     third = _run(workspace, recipe)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -27,6 +27,8 @@ class Desk:
     instance: dg.DagsterInstance
     files: str | None = None
     sessions: str | None = None
+    made: set[str] = field(default_factory=set)
+    """`asset partition` of what runs made, and did not keep."""
 
     def deliver_files(self) -> list[dg.RunRequest]:
         """Let the sensor on dropped files look once."""
@@ -42,7 +44,12 @@ class Desk:
 
     def run(self, request: dg.RunRequest, job: str) -> dg.ExecuteInProcessResult:
         """Execute what a sensor requested."""
-        return market.execute(request, job, self.instance)
+        result = market.execute(request, job, self.instance)
+        for event in result.get_asset_materialization_events():
+            told = event.materialization
+            if (status := told.metadata.get("status")) and status.value == "made":
+                self.made.add(f"{event.asset_key.to_user_string()} {told.partition}")
+        return result
 
     def land_all(self) -> list[dg.RunRequest]:
         """Let files come to rest, and land them."""

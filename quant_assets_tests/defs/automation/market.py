@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
@@ -78,13 +79,18 @@ def tick(
     return result
 
 
+@cache
+def job_of(name: str) -> dg.JobDefinition:
+    """Return a job of the code location, bound to its assets."""
+    definitions, _ = load_graph()
+    return definitions.resolve_job_def(name)
+
+
 def execute(
     request: dg.RunRequest, job_name: str, instance: dg.DagsterInstance
 ) -> dg.ExecuteInProcessResult:
     """Execute what a sensor requested, in this process, under the tags the daemon would set."""
-    definitions, _ = load_graph()
-    job = definitions.resolve_job_def(request.job_name or job_name)
-    return job.execute_in_process(
+    return job_of(request.job_name or job_name).execute_in_process(
         instance=instance,
         run_config={**request.run_config, "loggers": QUIET},
         tags={**request.tags, "dagster/run_key": str(request.run_key)},

@@ -6,9 +6,8 @@ from pathlib import Path
 from quant_assets.defs.partitions import STRATEGIES, SYMBOLS
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets_tests.defs.automation.conftest import DAYS, SEED, Desk
-from quant_assets_tests.defs.automation.market import make, put, stored, write_csv
+from quant_assets_tests.defs.automation.market import job_of, make, put, stored, write_csv
 
-RESTATED = date(2024, 1, 10)
 NOON = datetime(2024, 1, 10, 12, tzinfo=UTC)
 
 # What reads the 10th, by the rules of each table. Sessions hold 96 bars, Fridays 88, Sundays 8.
@@ -69,16 +68,21 @@ def test_a_restated_value_makes_exactly_its_dependants_again(made):
     made.land_all()
     (request,) = made.make_all()
 
-    expected = {
-        f"{table} {date(2024, 1, day)}" for table, days in DEPENDANTS.items() for day in days
-    }
     after = _names(made)
     other_inputs = {name for name in after if after[name] != names[name]}
-    assert other_inputs == expected - {f"raw_bars {RESTATED}"}
-    again = [path for path, stamp in _written(made).items() if written.get(path) != stamp]
-    assert sorted(_name(made, path) for path in again) == sorted(expected)
+    assert other_inputs == _dependants() - {"raw_bars 2024-01-10"}
+    assert made.made == {f"{name}|EURUSD" for name in other_inputs}
+    again = {path for path, stamp in _written(made).items() if written.get(path) != stamp}
+    assert {_name(made, path) for path in again if path.parent.name[:4] == "day="} == {
+        name for name in _dependants() if not name.startswith("momentum_days")
+    }
     assert request.tags["dagster/asset_partition_range_start"] == "2024-01-08|EURUSD"
     assert request.tags["dagster/asset_partition_range_end"] == "2024-01-19|EURUSD"
+
+
+def _dependants() -> set[str]:
+    """Return what reads the restated session, as table and session."""
+    return {f"{t} {date(2024, 1, day)}" for t, days in DEPENDANTS.items() for day in days}
 
 
 def _close_at(file: Path, stamp: datetime) -> float:
@@ -120,7 +124,7 @@ def test_a_symbol_that_is_being_made_is_not_asked_for_again(desk):
     desk.deliver_sessions()
     (request,) = desk.deliver_sessions()
     run = desk.instance.create_run_for_job(
-        _sessions_job(), tags={**request.tags, "dagster/run_key": request.run_key}
+        job_of("sessions_job"), tags={**request.tags, "dagster/run_key": request.run_key}
     )
     write_csv(raw / "EURUSD15.csv", DAYS[:3], seed=SEED)
     desk.land_all()
@@ -129,11 +133,3 @@ def test_a_symbol_that_is_being_made_is_not_asked_for_again(desk):
     desk.instance.report_run_canceled(run)
     (later,) = desk.deliver_sessions()
     assert later.tags["dagster/asset_partition_range_end"] == "2024-01-10|EURUSD"
-
-
-def _sessions_job():
-    """Return the job that makes sessions, bound to its assets."""
-    from quant_assets.defs.runs import load_graph
-
-    definitions, _ = load_graph()
-    return definitions.resolve_job_def("sessions_job")
