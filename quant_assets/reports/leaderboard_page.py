@@ -85,8 +85,9 @@ def _cell(
     """Return a cell's text, the key it sorts by, and its link."""
     cell = {"text": _text(name, value), "key": "" if value is None else str(value)}
     cell["href"] = links.get(row["trial_id"], "") if name == "strategy" else ""
-    marks = ["text"] if name in _WORDS else []
-    cell["mark"] = " ".join([*marks, "stale"] if name == "is_stale" and value else marks)
+    cell["mark"] = "text" if name in _WORDS else ""
+    if name == "is_stale" and value:
+        cell["mark"] = "stale"
     cell["hint"] = str(value) if name in _HASHES and value is not None else ""
     if isinstance(value, bool):
         cell["key"] = str(int(value))

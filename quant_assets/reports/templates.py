@@ -24,8 +24,9 @@ h1 { overflow-wrap: anywhere; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem; border-bottom: 1px solid #e3e6ea; text-align: right; }
 th, td { white-space: nowrap; }
-th:first-child, td:first-child, .text { text-align: left; }
+th:first-child, td:first-child, .text, .stale { text-align: left; }
 thead th { border-bottom: 2px solid #8a8f98; }
+.prose { text-align: left; white-space: normal; }
 .sortable th { cursor: pointer; } .sortable th::after { content: " \\2195"; color: #8a8f98; }
 .sortable th[aria-sort="descending"]::after { content: " \\2193"; color: #1c1f23; }
 .sortable th[aria-sort="ascending"]::after { content: " \\2191"; color: #1c1f23; }
@@ -64,7 +65,7 @@ TEAR_SHEET = (
 {% endfor %}</tbody></table></div>
 <h2>Costs, {{ currency }}</h2>
 <table id="costs"><tbody>{% for name, value, meaning in costs %}
-<tr><td>{{ name }}</td><td>{{ value }}</td><td class="text">{{ meaning }}</td></tr>
+<tr><td>{{ name }}</td><td>{{ value }}</td><td class="prose">{{ meaning }}</td></tr>
 {%- endfor %}
 </tbody></table>
 <h2>{{ trades_title }}</h2>
@@ -126,7 +127,7 @@ LEADERBOARD = (
 <p>Click a heading to sort by it; a strategy's name leads to its tear sheet.</p>
 <h2>Columns</h2>
 <table id="meanings"><tbody>{% for column in columns if column.meaning %}
-<tr><td>{{ column.title }}</td><td class="text">{{ column.meaning }}</td></tr>
+<tr><td>{{ column.title }}</td><td class="prose">{{ column.meaning }}</td></tr>
 {%- endfor %}
 </tbody></table>
 <footer>{{ footer }}</footer>

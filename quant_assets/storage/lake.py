@@ -224,15 +224,15 @@ class Lake:
     @contextmanager
     def _opened(self, path: Path) -> Iterator[IO[bytes]]:
         """Open a data file; what cannot be read in it is said with its path."""
-        try:
-            with path.open("rb") as handle:
+        with path.open("rb") as handle:
+            try:
                 yield handle
-        except pl.exceptions.ComputeError as error:
-            raise LakeError(
-                asked=f"read {path}",
-                found=f"the file is damaged: {' '.join(str(error).split())}",
-                remedy="Delete it, run `quant lake reindex`, and make or ingest it again.",
-            ) from error
+            except (pl.exceptions.ComputeError, OSError) as error:
+                raise LakeError(
+                    asked=f"read {path}",
+                    found=f"the file is damaged: {' '.join(str(error).split())}",
+                    remedy="Delete it, run `quant lake reindex`, and make or ingest it again.",
+                ) from error
 
     def drop(self, entry: Entry) -> None:
         """Take what no longer belongs to its partition out of the lake and the index."""

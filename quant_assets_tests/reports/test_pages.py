@@ -8,9 +8,14 @@ import polars as pl
 import pytest
 
 from quant_assets.backtests.engine import Result, run_backtest
+from quant_assets.backtests.metrics import METRIC_NAMES
 from quant_assets.market.errors import InputError
 from quant_assets.optimization.leaderboard import build_leaderboard
+from quant_assets.optimization.schema import LEADERBOARD
+from quant_assets.reports.charts import build_charts
 from quant_assets.reports.leaderboard_page import build_leaderboard_page
+from quant_assets.reports.meanings import COSTS, METRICS
+from quant_assets.reports.meanings import LEADERBOARD as TITLES
 from quant_assets.reports.numbers import script_json
 from quant_assets.reports.tear_sheet import Provenance, build_tear_sheet
 from quant_assets_tests.backtests.market import strategy
@@ -70,6 +75,12 @@ def page(result) -> str:
     return build_tear_sheet(result, strategy=strategy(), provenance=PROVENANCE)
 
 
+def returns_of(result: Result) -> pl.DataFrame:
+    """Return a return of nothing for each session."""
+    sessions = result.equity["session"].unique(maintain_order=True)
+    return pl.DataFrame({"session": sessions, "return": [0.0] * len(sessions)})
+
+
 def own_text(page: str) -> str:
     """Return the page without plotly.js, which must stand in it once."""
     from plotly.offline import get_plotlyjs
@@ -100,6 +111,51 @@ def test_every_chart_has_its_place_and_its_marks(page, result):
         assert chart["id"] in ids
         assert len(chart["data"][0]["y"]) > 1
     assert charts[0]["data"][0]["y"] == result.equity["equity"].to_list()
+
+
+def test_no_button_of_a_chart_uploads_it(page):
+    """plotly.js offers to upload each chart unless its buttons are named one by one."""
+    named = re.search(r"const buttons = (.*);\n", own_text(page))[1]
+    assert named == '[["toImage", "zoomIn2d", "zoomOut2d", "resetScale2d"]]'
+    assert "modeBarButtons: buttons" in own_text(page)
+    assert "form-action &#39;none&#39;" in page
+
+
+def test_marks_are_joined_by_steps_and_not_by_slopes(result):
+    """Over a weekend the account is where it was, not on the way to Monday."""
+    charts = {chart["id"]: chart for chart in build_charts(result, returns_of(result))}
+    for name in ("equity", "drawdown"):
+        assert charts[name]["data"][0]["line"]["shape"] == "hv"
+
+
+def test_only_the_last_2000_trades_have_a_bar(result):
+    """Each bar is an element of its own: a browser cannot hold a hundred thousand."""
+    many = pl.concat([result.trades] * (2100 // result.trades.height + 1))
+    chart = build_charts(replace(result, trades=many), returns_of(result))[-1]
+    assert chart["data"][0]["y"] == many["net"].tail(2000).to_list()
+    assert chart["data"][0]["x0"] == many.height - 1999
+    assert chart["title"] == f"Net result by trade, USD, last 2,000 of {many.height:,}"
+
+
+def test_prices_of_a_symbol_have_the_same_digits(page):
+    """Digits stand below each other: 1.2870 is not shown as 1.287 beside 1.2873."""
+    table = page[page.index('<table id="trades"') :]
+    rows = re.findall(r"<tr><td.*?</tr>", table[: table.index("</table>")], flags=re.DOTALL)
+    digits = {}
+    for row in rows:
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
+        digits.setdefault(cells[1], set()).update(len(c.partition(".")[2]) for c in cells[6:8])
+    assert digits
+    assert all(len(found) == 1 for found in digits.values())
+
+
+def test_every_figure_has_a_name_and_a_meaning(page):
+    """No metric and no column of the leaderboard is left out."""
+    assert set(METRICS) | set(COSTS) == set(METRIC_NAMES)
+    assert not set(METRICS) & set(COSTS)
+    assert set(TITLES) == set(LEADERBOARD.schema.column_names())
+    text = own_text(page)
+    assert all(f">{title}</span>" in text for title in ("Sharpe ratio", "expectancy, USD"))
 
 
 def test_a_tear_sheet_tells_what_it_was_made_from(page, result):
@@ -171,6 +227,8 @@ def test_the_leaderboard_page_lists_every_trial_best_first():
     assert reader.addresses == ["data:,", "tear_sheets/s3.html"]
     assert 'class="stale">stale<' in text
     assert 'data-key="">-<' in text
+    assert text.count(' aria-sort="descending">deflated</th>') == 1
+    assert f'title="{3:064x}" class="text">0000000000<' in text
     assert not re.search(r"https?:", page)
     assert page == build_leaderboard_page(board(), links={f"{3:064x}": "tear_sheets/s3.html"})
 

@@ -199,13 +199,15 @@ def test_foreign_and_damaged_files_are_reported_and_change_nothing_else(tmp_path
 
 
 def test_a_damaged_file_is_said_with_its_path(tmp_path: Path) -> None:
-    """A reader is not left with what polars says."""
+    """A reader is not left with what polars says, wherever the file was cut."""
     lake = open_lake(tmp_path)
     entry = put(lake, YEARLY, OLD)
     file = lake.root / entry.path
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    with pytest.raises(LakeError, match=f"read {file}: the file is damaged"):
-        lake.read(entry)
+    whole = file.read_bytes()
+    for length in (0, 1, 4, 11, len(whole) // 2, len(whole) - 1_000, len(whole) - 1):
+        file.write_bytes(whole[:length])
+        with pytest.raises(LakeError, match=f"read {file}: the file is damaged"):
+            lake.read(entry)
     with pytest.raises(LakeError, match="the file is damaged"):
         put(lake, YEARLY, NEW, session=DAYS[1])
 
@@ -252,6 +254,35 @@ def test_a_short_write_is_found_before_anything_is_visible(tmp_path: Path) -> No
         put(open_lake(tmp_path, hook=cut), DAILY, NEW)
     assert open_lake(tmp_path).read(entry).equals(prices(OLD))
     assert not list((tmp_path / "lake/.tmp").glob("*.parquet"))
+
+
+def test_file_and_folder_are_made_durable_around_the_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The staged file is synced before it is renamed, its folder after that, then the index."""
+    events = []
+    fsync, replace = os.fsync, Path.replace
+
+    def seen_fsync(descriptor: int) -> None:
+        events.append(("fsync", Path(os.readlink(f"/proc/self/fd/{descriptor}"))))
+        fsync(descriptor)
+
+    def seen_replace(self: Path, target: Path) -> Path:
+        events.append(("rename", target))
+        return replace(self, target)
+
+    def seen_index(step: CommitStep, path: Path) -> None:
+        if step is CommitStep.INDEX:
+            events.append(("index", path))
+
+    monkeypatch.setattr(os, "fsync", seen_fsync)
+    monkeypatch.setattr(Path, "replace", seen_replace)
+    entry = put(open_lake(tmp_path, hook=seen_index), DAILY, OLD)
+    file = tmp_path / "lake" / entry.path
+    (staged, *rest) = events
+    assert staged[0] == "fsync"
+    assert staged[1].parent.name == ".tmp"
+    assert rest == [("rename", file), ("fsync", file.parent), ("index", file)]
 
 
 def test_equal_rows_in_other_chunks_make_the_same_bytes(tmp_path: Path) -> None:

@@ -86,9 +86,11 @@ def test_a_build_that_fails_leaves_the_old_warehouse(tmp_path: Path) -> None:
     assert not list((tmp_path / "lake" / ".tmp").glob("*.duckdb*"))
 
 
-def test_the_warehouse_builds_no_sql() -> None:
-    """No call of `execute` or `sql`, and no text with a statement in it."""
+def test_no_statement_of_the_warehouse_is_built() -> None:
+    """Each one is a literal, its values bound; views come from relations."""
     tree = ast.parse(Path(warehouse.__file__).read_text(encoding="utf-8"))
-    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
-    calls = {node.attr for node in attributes}
-    assert not calls & {"execute", "executemany", "sql", "query", "from_query"}
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    named = {call: call.func.attr for call in calls if isinstance(call.func, ast.Attribute)}
+    assert not {"executemany", "sql", "query", "from_query"} & set(named.values())
+    statements = [call.args[0] for call, name in named.items() if name == "execute"]
+    assert all(isinstance(statement, ast.Constant) for statement in statements)

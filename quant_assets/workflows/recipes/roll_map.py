@@ -1,7 +1,9 @@
 """The roll map of a futures root: one row a session, from the volumes of what was landed."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
+from math import fsum
 
 import polars as pl
 
@@ -80,17 +82,17 @@ def landed_volumes(view: LakeView, root: str, basis: DateBasis) -> pl.DataFrame:
     """Return contract, date and volume of all landed sessions of a root, by date and contract.
 
     A session's volume is the sum of its rows; by another basis its rows fall on several dates.
+    Contracts that did not trade on a date have no row.
     """
     sessions = sorted({*view.sessions("raw_bars", root), *view.sessions("raw_ticks", root)})
-    rows: list[tuple[str, date, float]] = []
+    parts: dict[tuple[date, str], list[float]] = defaultdict(list)
     for session in sessions:
         for contract, entry in landed_by_contract(view, root, session).items():
             for day, volume in _volumes_of(entry, basis):
-                rows.append((contract, day, volume))
-    frame = pl.DataFrame(
-        rows, schema={"contract": pl.String, "date": pl.Date, "volume": pl.Float64}, orient="row"
-    )
-    return frame.group_by("date", "contract").agg(pl.col("volume").sum()).sort("date", "contract")
+                parts[day, contract].append(volume)
+    rows = [(contract, day, fsum(found)) for (day, contract), found in sorted(parts.items())]
+    schema = {"contract": pl.String, "date": pl.Date, "volume": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row").filter(pl.col("volume") > 0)
 
 
 def _volumes_of(entry: Entry, basis: DateBasis) -> list[tuple[date, float]]:

@@ -100,9 +100,9 @@ def execute(
 
 
 def stored(workspace: Workspace) -> dict[str, str]:
-    """Return each stored partition of the lake with the hash of what it was made from."""
+    """Return each partition by table and session: what was landed, or what it was made from."""
     return {
-        entry.name: entry.inputs_hash
+        f"{table} {entry.session}": entry.data_version if table == "raw_bars" else entry.inputs_hash
         for table in workspace.lake.index.tables()
         for entry in workspace.lake.index.entries(table)
     }

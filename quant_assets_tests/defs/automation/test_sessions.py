@@ -5,7 +5,7 @@ from pathlib import Path
 
 from quant_assets.defs.partitions import STRATEGIES, SYMBOLS
 from quant_assets.workflows.ingest import ingest_files
-from quant_assets_tests.defs.automation.conftest import DAYS, SEED, Desk
+from quant_assets_tests.defs.automation.conftest import DAYS, SEED
 from quant_assets_tests.defs.automation.market import job_of, make, put, stored, write_csv
 
 NOON = datetime(2024, 1, 10, 12, tzinfo=UTC)
@@ -19,17 +19,6 @@ DEPENDANTS = {
     "momentum_days": [10, 11, 12, 14, 15, 16, 17, 18, 19],  # volumes of 20 sessions before
     "training_set": [9, 10, 11, 12, 14, 15],  # its features, and a label 24 bars forward
 }
-
-
-def _names(desk: Desk) -> dict[str, str]:
-    """Return what is stored, by table and session alone."""
-    return {f"{n.split('/')[0]} {n.split('/')[-1]}": h for n, h in stored(desk.workspace).items()}
-
-
-def _written(desk: Desk) -> dict[Path, int]:
-    """Return each file of the lake with the time at which it was written."""
-    root = desk.workspace.lake.root
-    return {path: path.stat().st_mtime_ns for path in root.rglob("data.parquet")}
 
 
 def test_landed_sessions_become_partitions_and_one_run(desk):
@@ -62,40 +51,26 @@ def test_what_is_made_already_is_not_asked_for(made):
 def test_a_restated_value_makes_exactly_its_dependants_again(made):
     """One close of one bar changes: what reads that session is made again, nothing else."""
     assert made.make_all() == []
-    names, written = _names(made), _written(made)
+    before = stored(made.workspace)
     file = made.workspace.root / "raw" / "EURUSD15.csv"
     write_csv(file, DAYS, seed=SEED, closes={NOON: _close_at(file, NOON) + 1e-5})
     made.land_all()
     (request,) = made.make_all()
 
-    after = _names(made)
-    other_inputs = {name for name in after if after[name] != names[name]}
-    assert other_inputs == _dependants() - {"raw_bars 2024-01-10"}
-    assert made.made == {f"{name}|EURUSD" for name in other_inputs}
-    again = {path for path, stamp in _written(made).items() if written.get(path) != stamp}
-    assert {_name(made, path) for path in again if path.parent.name[:4] == "day="} == {
-        name for name in _dependants() if not name.startswith("momentum_days")
+    dependants = {
+        f"{table} {date(2024, 1, day)}" for table, days in DEPENDANTS.items() for day in days
     }
+    after = stored(made.workspace)
+    assert {name for name in after if after[name] != before[name]} == dependants
+    assert made.made == {f"{name}|EURUSD" for name in dependants - {"raw_bars 2024-01-10"}}
     assert request.tags["dagster/asset_partition_range_start"] == "2024-01-08|EURUSD"
     assert request.tags["dagster/asset_partition_range_end"] == "2024-01-19|EURUSD"
-
-
-def _dependants() -> set[str]:
-    """Return what reads the restated session, as table and session."""
-    return {f"{t} {date(2024, 1, day)}" for t, days in DEPENDANTS.items() for day in days}
 
 
 def _close_at(file: Path, stamp: datetime) -> float:
     """Return the close of one bar of a file."""
     (line,) = (x for x in file.read_text().splitlines() if x.startswith(f"{stamp:%Y.%m.%d,%H:%M}"))
     return float(line.split(",")[5])
-
-
-def _name(desk: Desk, path: Path) -> str:
-    """Return table and session of a lake file, from its folders."""
-    table = path.relative_to(desk.workspace.lake.root).parts[0]
-    year, month, day = (part.split("=")[1] for part in path.parts[-4:-1])
-    return f"{table} {year}-{month}-{day}"
 
 
 def test_a_value_that_comes_back_is_another_change(made):

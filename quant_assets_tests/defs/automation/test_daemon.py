@@ -1,0 +1,162 @@
+"""Dropped files through the real daemon: killed between two ticks, events delivered again."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.scheduler.instigation import InstigatorState, TickStatus
+
+from quant_assets.cli.home import DEFAULT_CONFIG
+from quant_assets.cli.ui import WORKSPACE_FILE
+from quant_assets.defs.automation.drops import dropped_files
+from quant_assets.defs.automation.sessions import landed_sessions
+from quant_assets.defs.partitions import SYMBOLS
+from quant_assets.workflows.workspace import Workspace
+from quant_assets_tests.defs.automation.market import sessions, write_csv
+
+DAYS = sessions(date(2024, 1, 8), date(2024, 1, 9))
+PATIENCE_S = 240.0
+
+
+class Daemon:
+    """A `dagster-daemon` on a Dagster home of its own, which can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "data"
+        self.home = folder / "home"
+        self.home.mkdir()
+        shutil.copyfile(DEFAULT_CONFIG, self.home / "dagster.yaml")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it."""
+        command = [sys.executable, "-m", "dagster._daemon", "run", "-w", str(WORKSPACE_FILE)]
+        environment = os.environ | {"DAGSTER_HOME": str(self.home), "QUANT_DATA": str(self.root)}
+        with (self.home / "daemon.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def kill(self) -> None:
+        """Kill it with all that it started, as a power cut would."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Return as soon as something is so; else show what the daemon last said."""
+        last = time.monotonic() + PATIENCE_S
+        while not is_so():
+            log = (self.home / "daemon.log").read_text(errors="replace")[-3000:]
+            assert self.process is None or self.process.poll() is None, log
+            assert time.monotonic() < last, log
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    """Return a daemon that is not started, and leave none behind."""
+    made = Daemon(tmp_path)
+    yield made
+    made.kill()
+
+
+def _state(instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> InstigatorState | None:
+    """Return what the instance keeps of a sensor."""
+    found = (s for s in instance.all_instigator_state() if s.instigator_name == sensor.name)
+    return next(found, None)
+
+
+def _cursor(instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> str:
+    """Return a sensor's cursor."""
+    state = _state(instance, sensor)
+    return (state.instigator_data.cursor or "") if state and state.instigator_data else ""
+
+
+def _statuses(instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> list[TickStatus]:
+    """Return how the ticks of a sensor ended, the newest first."""
+    state = _state(instance, sensor)
+    assert state is not None
+    return [tick.status for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id)]
+
+
+def _runs(instance: dg.DagsterInstance) -> Counter[tuple[str, str]]:
+    """Return the number of runs by job and status."""
+    return Counter((run.job_name, run.status.value) for run in instance.get_runs())
+
+
+@pytest.mark.slow
+def test_each_file_is_landed_and_made_once_whatever_happens_to_the_daemon(daemon):
+    """A daemon killed between two ticks, and events delivered three times: one run each."""
+    with dg.DagsterInstance.from_config(str(daemon.home)) as instance:
+        instance.get_runs_count()
+        Workspace.open(daemon.root)
+        raw = daemon.root / "raw"
+        write_csv(raw / "EURUSD15.csv", DAYS, seed=1)
+        write_csv(raw / "fx" / "GBPUSD15.csv", DAYS, seed=2)
+
+        daemon.start()
+        daemon.wait_until(lambda: "GBPUSD15.csv" in _cursor(instance, dropped_files))
+        seen = _cursor(instance, dropped_files)
+        daemon.kill()
+        assert not _runs(instance)
+
+        daemon.start()
+        landed = _watch_first(instance, landed_sessions)
+        daemon.wait_until(lambda: _cursor(instance, landed_sessions).count("done") == 2 or landed())
+        expected = {("land_files", "SUCCESS"): 2, ("sessions_job", "SUCCESS"): 2}
+        assert _runs(instance) == expected
+
+        for _ in range(3):
+            _deliver_again(daemon, instance, dropped_files, seen)
+            _deliver_again(daemon, instance, landed_sessions, landed.value)
+        assert _runs(instance) == expected
+
+        assert sorted(instance.get_dynamic_partitions(SYMBOLS.name)) == ["EURUSD", "GBPUSD"]
+        for sensor in (dropped_files, landed_sessions):
+            assert TickStatus.FAILURE not in _statuses(instance, sensor)
+    index = Workspace.open(daemon.root).lake.index
+    assert {(entry.symbol, entry.day) for entry in index.entries("bars")} == {
+        (symbol, day) for symbol in ("EURUSD", "GBPUSD") for day in DAYS
+    }
+
+
+class _watch_first:
+    """Remember a sensor's cursor as it was when it first waited for landed data to rest."""
+
+    def __init__(self, instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> None:
+        self.value = ""
+        self._look = lambda: _cursor(instance, sensor)
+
+    def __call__(self) -> bool:
+        """Look; it is never the end of waiting."""
+        cursor = self._look()
+        if cursor.count("new") == 2:
+            self.value = cursor
+        return False
+
+
+def _deliver_again(
+    daemon: Daemon, instance: dg.DagsterInstance, sensor: dg.SensorDefinition, cursor: str
+) -> None:
+    """Set a sensor back to before the event, and wait until it has seen it once more."""
+    before = len(_statuses(instance, sensor))
+    daemon.wait_until(lambda: len(_statuses(instance, sensor)) > before)
+    daemon.wait_until(lambda: _statuses(instance, sensor)[0] is not TickStatus.STARTED)
+    state = _state(instance, sensor)
+    assert state is not None
+    instance.update_instigator_state(
+        state.with_data(state.instigator_data._replace(cursor=cursor))
+    )
+    before = len(_statuses(instance, sensor))
+    daemon.wait_until(lambda: len(_statuses(instance, sensor)) > before + 1)
