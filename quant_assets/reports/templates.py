@@ -27,9 +27,9 @@ th, td { white-space: nowrap; }
 th:first-child, td:first-child, .text, .stale { text-align: left; }
 thead th { border-bottom: 2px solid #8a8f98; }
 .prose { text-align: left; white-space: normal; }
-.sortable th { cursor: pointer; } .sortable th::after { content: " \\2195"; color: #8a8f98; }
-.sortable th[aria-sort="descending"]::after { content: " \\2193"; color: #1c1f23; }
-.sortable th[aria-sort="ascending"]::after { content: " \\2191"; color: #1c1f23; }
+.sortable th { cursor: pointer; } .sortable th:hover { text-decoration: underline; }
+.sortable th[aria-sort="descending"]::after { content: " \\2193"; }
+.sortable th[aria-sort="ascending"]::after { content: " \\2191"; }
 .chart { width: 100%; height: 320px; } .scroll { overflow-x: auto; }
 .dense { font-size: 12px; } .dense th, .dense td { padding: .15rem .45rem; }
 .metrics { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); }
@@ -107,7 +107,7 @@ LEADERBOARD = (
 <h1>{{ title }}</h1>
 <p>{{ subtitle }}{% if synthetic %}
 <span class="synthetic">synthetic data</span>{% endif %}</p>
-<div class="scroll"><table id="leaderboard" class="sortable">
+<div class="scroll"><table id="leaderboard" class="sortable dense">
 <thead><tr>{% for column in columns %}
 <th scope="col" tabindex="0" title="{{ column.name }}: {{ column.meaning }}"
 {%- if column.text %} class="text"{% endif %}

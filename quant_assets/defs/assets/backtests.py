@@ -14,7 +14,7 @@ from quant_assets.workflows.strategy_backtest import backtest_strategy
 
 
 @dg.asset(
-    group_name=Stage.BACKTESTS,
+    group_name=Stage.BACKTESTS.value,
     deps=[
         dg.AssetDep("predictions", partition_mapping=dg.AllPartitionMapping()),
         dg.AssetDep("bars", partition_mapping=dg.AllPartitionMapping()),
@@ -52,7 +52,7 @@ def backtest(
     )
 
 
-@dg.asset(group_name=Stage.BACKTESTS, deps=["backtest"], partitions_def=STRATEGIES, kinds={"html"})
+@dg.asset(group_name=Stage.BACKTESTS.value, deps=["backtest"], partitions_def=STRATEGIES, kinds={"html"})
 def tear_sheet(
     context: dg.AssetExecutionContext, workspace: WorkspaceResource
 ) -> dg.MaterializeResult[None]:

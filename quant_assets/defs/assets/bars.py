@@ -12,7 +12,7 @@ from quant_assets.workflows.recipes.bars import BarsRecipe
 
 
 @dg.asset(
-    group_name=Stage.BARS,
+    group_name=Stage.BARS.value,
     deps=["raw_files", "roll_map", "clean_ticks"],
     partitions_def=SYMBOL_DATES,
     backfill_policy=RANGES,

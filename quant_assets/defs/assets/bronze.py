@@ -15,7 +15,7 @@ LOOK_FORWARD_SESSIONS = 3
 
 
 @dg.asset(
-    group_name=Stage.BRONZE,
+    group_name=Stage.BRONZE.value,
     deps=[dg.AssetDep("bars", partition_mapping=look_forward_mapping(LOOK_FORWARD_SESSIONS))],
     partitions_def=SYMBOL_DATES,
     backfill_policy=RANGES,

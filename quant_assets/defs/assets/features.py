@@ -14,7 +14,7 @@ LOOK_BACK_SESSIONS = 5
 
 
 @dg.asset(
-    group_name=Stage.FEATURES,
+    group_name=Stage.FEATURES.value,
     deps=[dg.AssetDep("bars", partition_mapping=look_back_mapping(LOOK_BACK_SESSIONS))],
     partitions_def=SYMBOL_DATES,
     backfill_policy=RANGES,

@@ -9,7 +9,7 @@ from quant_assets.stages import Stage
 
 
 @dg.observable_source_asset(
-    group_name=Stage.INGEST,
+    group_name=Stage.INGEST.value,
     partitions_def=SYMBOL_DATES,
     description=(
         "Landed trades, bars and status records of each symbol and session, as `quant ingest` or "

@@ -11,7 +11,7 @@ SHOWN = ("strategy", "sharpe", "psr", "dsr", "n_trials", "is_stale")
 
 
 @dg.asset(
-    group_name=Stage.LEADERBOARD,
+    group_name=Stage.LEADERBOARD.value,
     deps=[
         dg.AssetDep("backtest", partition_mapping=dg.AllPartitionMapping()),
         dg.AssetDep("tear_sheet", partition_mapping=dg.AllPartitionMapping()),

@@ -7,7 +7,7 @@ from quant_assets.stages import Stage
 from quant_assets.workflows.calendars import store_sessions
 
 
-@dg.asset(group_name=Stage.MARKET, kinds={"polars", "parquet"})
+@dg.asset(group_name=Stage.MARKET.value, kinds={"polars", "parquet"})
 def sessions(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
     """Sessions of all calendars with open, close, breaks and half days, in UTC."""
     stored = store_sessions(workspace.open())

@@ -19,7 +19,7 @@ LOOK_FORWARD_SESSIONS = 2
 
 
 @dg.asset(
-    group_name=Stage.MODELS,
+    group_name=Stage.MODELS.value,
     deps=[
         "features",
         dg.AssetDep("bars", partition_mapping=look_forward_mapping(LOOK_FORWARD_SESSIONS)),
@@ -35,7 +35,7 @@ def training_set(context: dg.AssetExecutionContext, workspace: WorkspaceResource
 
 
 @dg.asset(
-    group_name=Stage.MODELS,
+    group_name=Stage.MODELS.value,
     deps=[dg.AssetDep("training_set", partition_mapping=dg.AllPartitionMapping())],
     partitions_def=STRATEGIES,
     kinds={"lightgbm", "mlflow"},
@@ -65,7 +65,7 @@ def model(
 
 
 @dg.asset(
-    group_name=Stage.MODELS,
+    group_name=Stage.MODELS.value,
     deps=["features", dg.AssetDep("model", partition_mapping=dg.AllPartitionMapping())],
     partitions_def=SYMBOL_DATES,
     backfill_policy=RANGES,

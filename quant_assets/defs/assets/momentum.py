@@ -11,7 +11,7 @@ from quant_assets.workflows.recipes.momentum import LOOK_BACK_SESSIONS, Momentum
 
 
 @dg.asset(
-    group_name=Stage.MOMENTUM,
+    group_name=Stage.MOMENTUM.value,
     deps=[
         "raw_files",
         dg.AssetDep("bars", partition_mapping=look_back_mapping(LOOK_BACK_SESSIONS)),

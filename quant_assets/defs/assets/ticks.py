@@ -13,7 +13,7 @@ from quant_assets.workflows.recipes.roll_map import RollMapRecipe
 
 
 @dg.asset(
-    group_name=Stage.TICKS,
+    group_name=Stage.TICKS.value,
     deps=["raw_files"],
     partitions_def=SYMBOL_DATES,
     backfill_policy=RANGES,
@@ -26,7 +26,7 @@ def roll_map(context: dg.AssetExecutionContext, workspace: WorkspaceResource) ->
 
 
 @dg.asset(
-    group_name=Stage.TICKS,
+    group_name=Stage.TICKS.value,
     deps=["raw_files", "roll_map"],
     partitions_def=SYMBOL_DATES,
     backfill_policy=RANGES,

@@ -18,7 +18,7 @@ from quant_assets.workflows.warehouse import warehouse_views
 
 
 @dg.asset(
-    group_name=Stage.WAREHOUSE,
+    group_name=Stage.WAREHOUSE.value,
     deps=["leaderboard", "sessions"],
     kinds={"duckdb"},
 )
