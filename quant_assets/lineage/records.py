@@ -1,6 +1,6 @@
 """What a stored partition remembers of its making."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Self
@@ -17,6 +17,31 @@ class SourceReceipt:
 
     sha256: str
     name: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Whether prices come from a market or from a seed.
+
+    Parameters
+    ----------
+    seed
+        Seed of a synthetic market; None for real data.
+    """
+
+    synthetic: bool = False
+    seed: int | None = None
+
+    @classmethod
+    def of(cls, origins: "Iterable[Origin]") -> Self:
+        """Return the origin of what is made from several: one synthetic input makes all so."""
+        invented = {one for one in origins if one.synthetic}
+        found = sorted(invented, key=lambda one: -1 if one.seed is None else one.seed)
+        return cls(synthetic=True, seed=found[0].seed) if found else cls()
+
+
+REAL = Origin()
+"""Prices that a market made."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +70,7 @@ class Lineage:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[SourceReceipt, ...] = ()
-    seed: int | None = None
-    synthetic: bool = False
+    origin: Origin = REAL
     final: bool = True
     final_through: date | None = None
     stats: Mapping[str, Any] = field(default_factory=dict)
@@ -68,8 +92,8 @@ class Lineage:
             "parameters": dict(self.parameters),
             "inputs": dict(self.inputs),
             "sources": [[s.sha256, s.name] for s in sorted(self.sources)],
-            "seed": self.seed,
-            "synthetic": self.synthetic,
+            "seed": self.origin.seed,
+            "synthetic": self.origin.synthetic,
             "final": self.final,
             "final_through": self.final_through.isoformat() if self.final_through else None,
             "stats": dict(self.stats),
@@ -84,8 +108,7 @@ class Lineage:
             parameters=raw["parameters"],
             inputs=raw["inputs"],
             sources=tuple(SourceReceipt(sha256=s[0], name=s[1]) for s in raw["sources"]),
-            seed=raw["seed"],
-            synthetic=raw["synthetic"],
+            origin=Origin(synthetic=raw["synthetic"], seed=raw["seed"]),
             final=raw["final"],
             final_through=date.fromisoformat(through) if through else None,
             stats=raw["stats"],

@@ -84,8 +84,7 @@ def _write(staged: Path, frame: pl.DataFrame, footer: Mapping[str, Any], hook: t
         handle.flush()
         hook(CommitStep.WRITE, staged)
         handle.seek(0)
-        # Pages follow chunks, so equal rows in other chunks would make other bytes.
-        frame.rechunk().write_parquet(
+        frame.write_parquet(
             handle,
             compression="zstd",
             compression_level=1,

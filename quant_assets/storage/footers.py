@@ -64,6 +64,7 @@ def entry_of(key: FileKey, label: str, relative: Path, part: Mapping[str, Any]) 
         final=lineage.final,
         final_through=label_of(lineage.final_through) or None,
         status="ok",
-        synthetic=lineage.synthetic,
+        synthetic=lineage.origin.synthetic,
+        seed=lineage.origin.seed,
         stats=dict(lineage.stats),
     )

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from quant_assets.lineage.records import Hashes
+from quant_assets.lineage.records import Hashes, Origin
 from quant_assets.storage.state import PARTITIONS, State
 
 
@@ -26,12 +26,18 @@ class Entry:
     final_through: str | None
     status: str
     synthetic: bool
+    seed: int | None
     stats: dict[str, Any]
 
     @property
     def hashes(self) -> Hashes:
         """The hashes that freshness is decided by."""
         return Hashes(self.inputs_hash, self.params_hash, self.code_version)
+
+    @property
+    def origin(self) -> Origin:
+        """Whether it comes from a market or from a seed."""
+        return Origin(synthetic=self.synthetic, seed=self.seed)
 
     @property
     def day(self) -> date:

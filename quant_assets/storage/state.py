@@ -34,6 +34,7 @@ PARTITIONS = sa.Table(
     sa.Column("final_through", sa.String),
     sa.Column("status", sa.String, nullable=False),
     sa.Column("synthetic", sa.Boolean, nullable=False),
+    sa.Column("seed", sa.BigInteger),
     sa.Column("stats", sa.JSON, nullable=False),
     sa.Index("partitions_by_symbol", "table", "symbol", "session"),
 )

@@ -34,7 +34,7 @@ def create_views(connection: Any, views: Iterable[View]) -> None:
     for view in views:
         if view.files:
             connection.read_parquet(
-                [_literal(path) for path in view.files],
+                [str(path) for path in view.files],
                 hive_partitioning=view.with_levels,
                 union_by_name=True,
             ).create_view(view.name, replace=True)
@@ -81,11 +81,6 @@ def replaced_database(root: Path) -> Any:
     finally:
         staged.unlink(missing_ok=True)
         staged.with_name(f"{staged.name}.wal").unlink(missing_ok=True)
-
-
-def _literal(path: Path) -> str:
-    """Return a path of which DuckDB expands nothing: a bracketed character stands for itself."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path))
 
 
 def count_rows(root: Path, names: Iterable[str]) -> Mapping[str, int]:

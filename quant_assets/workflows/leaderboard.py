@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from quant_assets.backtests.schema import EQUITY
-from quant_assets.lineage.records import Lineage
+from quant_assets.lineage.records import Lineage, Origin
 from quant_assets.market.errors import InputError
 from quant_assets.optimization.leaderboard import build_leaderboard, rank_leaderboard
 from quant_assets.optimization.schema import LEADERBOARD
@@ -42,7 +42,7 @@ def store_leaderboard(workspace: Workspace) -> StoredLeaderboard:
     lineage = Lineage(
         code_version=code_version(CODE, ((LEADERBOARD.name, LEADERBOARD.version),)),
         inputs={f"trial/{trial.trial_id}": str(trial.trial_id in stale) for trial in trials},
-        synthetic=any(e.synthetic for e in workspace.lake.index.entries(EQUITY.name)),
+        origin=Origin.of(e.origin for e in workspace.lake.index.entries(EQUITY.name)),
     )
     workspace.lake.commit(TRIALS_TABLE, {}, trials_frame(trials), lineage)
     board = build_leaderboard(trials, stale=stale)

@@ -37,7 +37,7 @@ def write_tear_sheet(workspace: Workspace, strategy: Strategy, stored: StoredBac
         code_version=lineage.code_version,
         model_version=stored.trial.model_version,
         command="quant materialize tear_sheet",
-        synthetic=lineage.synthetic,
+        synthetic=lineage.origin.synthetic,
     )
     currencies = {workspace.instrument(symbol).currency for symbol in stored.trial.symbols}
     html = build_tear_sheet(

@@ -199,7 +199,7 @@ def _commit(
             code_version=recipe_code_version(recipe),
             parameters=plan.parameters,
             inputs=plan.inputs,
-            synthetic=plan.synthetic,
+            origin=plan.origin,
             final=made.final,
             final_through=made.final_through,
             stats=file.stats,

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from quant_assets.lineage.records import REAL, Origin
 from quant_assets.market.tables import Table
 from quant_assets.workflows.view import LakeView
 
@@ -73,7 +74,7 @@ class Plan:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[tuple[str, Key], ...] = ()
     payload: Any = None
-    synthetic: bool = False
+    origin: Origin = REAL
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import polars as pl
 from quant_assets.backtests.engine import Result
 from quant_assets.backtests.schema import EQUITY, TRADES
 from quant_assets.execution.costs import Realism, costs_of
-from quant_assets.lineage.records import Lineage
+from quant_assets.lineage.records import Lineage, Origin
 from quant_assets.market.errors import StrategyError
 from quant_assets.models.schema import PREDICTIONS
 from quant_assets.optimization.trials import Trial, trial_identity
@@ -100,8 +100,7 @@ def backtest_strategy(
         code_version=made.trial.code_version,
         parameters=strategy.to_mapping(),
         inputs=inputs.versions,
-        seed=strategy.seed,
-        synthetic=any(e.synthetic for group in inputs.bars.values() for e in group),
+        origin=Origin.of(e.origin for group in inputs.bars.values() for e in group),
     )
     levels = {"strategy": strategy.name, "run": trial_id[:RUN_DIGITS]}
     trades = workspace.lake.commit(TRADES, levels, made.result.trades, lineage)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from quant_assets.lineage.records import Hashes, Lineage, why_stale
+from quant_assets.lineage.records import Hashes, Lineage, Origin, why_stale
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import TrainingError
 from quant_assets.models.schema import MODELS
@@ -69,8 +69,7 @@ def train_strategy(
         code_version=code_version(CODE, ((MODELS.name, MODELS.version),)),
         parameters=strategy.training_values(),
         inputs=versions(entries),
-        seed=strategy.seed,
-        synthetic=any(entry.synthetic for entry in entries),
+        origin=Origin.of(entry.origin for entry in entries),
     )
     stored = stored_model(workspace, strategy.name)
     wanted = Hashes(lineage.inputs_hash, lineage.params_hash, lineage.code_version)
@@ -81,7 +80,7 @@ def train_strategy(
         strategy=strategy,
         data_versions=lineage.inputs,
         code_version=lineage.code_version,
-        synthetic=lineage.synthetic,
+        synthetic=lineage.origin.synthetic,
         tracker=tracker() if tracker else None,
         progress=progress,
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 from quant_assets_tests.benchmarks.measure import ResultsDifferError, say
 
 NAMES = ("startup", "backfill", "sqlite", "dbn")
-_PAIRS, _QUICK_PAIRS = 5, 2
+_PAIRS, _QUICK_PAIRS = 3, 2
 _SEED = 7
 
 

@@ -74,6 +74,7 @@ def run(folder: Path, *, quick: bool, pairs: int, seed: int) -> bool:
             unit="asset-partitions",
             count=graph.N_ASSETS * len(days),
             target=TARGET,
+            is_warm=True,
             ours=Side(
                 "with commits",
                 lambda root: _prepare(root, graph.real_assets(), landed),

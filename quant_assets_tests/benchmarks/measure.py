@@ -60,6 +60,8 @@ class Contest:
         Least ratio of our rate to the reference's.
     others
         Sides that are timed and printed too, and judged by nobody.
+    is_warm
+        Whether all code has run already, so that no untimed round is needed.
     """
 
     title: str
@@ -69,6 +71,7 @@ class Contest:
     ours: Side
     reference: Side
     others: tuple[Side, ...] = ()
+    is_warm: bool = False
 
 
 def say(line: str = "") -> None:
@@ -102,11 +105,11 @@ def run_once(side: Side, folder: Path) -> Spent:
 def compete(contest: Contest, folder: Path, *, pairs: int) -> bool:
     """Run all sides by turns, print the result, and return whether the target is met.
 
-    Every side runs once untimed before, so that caches and compiled code are there for all. The
-    ratio is the median over the pairs: what slows the machine down slows both of a pair.
+    Unless it is warm, every side runs once untimed before, so that caches and compiled code are
+    there for all. The ratio is the median over the pairs: what slows the machine down slows both of a pair.
     """
     sides = (contest.ours, contest.reference, *contest.others)
-    for side in sides:
+    for side in () if contest.is_warm else sides:
         run_once(side, folder)
     rounds = [[run_once(side, folder) for side in sides] for _ in range(pairs)]
     say(f"{contest.title}\n{contest.count:,} {contest.unit}, {pairs} pairs, medians")

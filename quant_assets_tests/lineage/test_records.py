@@ -5,15 +5,14 @@ from datetime import date
 
 import pytest
 
-from quant_assets.lineage.records import Hashes, Lineage, SourceReceipt, why_stale
+from quant_assets.lineage.records import Hashes, Lineage, Origin, SourceReceipt, why_stale
 
 LINEAGE = Lineage(
     code_version="c",
     parameters={"b": 1, "a": [1.5, None]},
     inputs={"x": "1", "y": "2"},
     sources=(SourceReceipt("b", "2.csv"), SourceReceipt("a", "1.csv")),
-    seed=7,
-    synthetic=True,
+    origin=Origin(synthetic=True, seed=7),
     final=False,
     final_through=date(2024, 1, 3),
     stats={"volume": 0.1},

@@ -7,7 +7,7 @@ import dataframely as dy
 import numpy as np
 import polars as pl
 
-from quant_assets.lineage.records import Lineage, SourceReceipt
+from quant_assets.lineage.records import Lineage, Origin, SourceReceipt
 from quant_assets.market.columns import day, real, word
 from quant_assets.market.tables import Grain, Table
 from quant_assets.storage.commit import no_hook, type_hook
@@ -64,7 +64,7 @@ def lineage(seed: int) -> Lineage:
         parameters={"seed": seed, "width": 0.1},
         inputs={f"raw/{n}": f"v{seed}{n}" for n in range(3)},
         sources=(SourceReceipt("ab", "b.csv"), SourceReceipt("aa", "a.csv")),
-        seed=seed,
+        origin=Origin(synthetic=True, seed=seed),
         final_through=DAY + timedelta(days=1),
         stats={"volume": 0.1 * seed},
     )

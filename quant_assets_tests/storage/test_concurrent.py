@@ -75,7 +75,7 @@ def test_no_session_is_lost_and_the_index_tells_the_truth(tmp_path: Path, mode: 
         assert [entry.session for entry in entries] == days
         for entry in entries:
             rows = lake.read(entry)
-            seed = lake.lineage(entry).seed
+            seed = lake.lineage(entry).origin.seed
             assert seed is not None
             assert rows.equals(prices(seed, session=entry.day, count=20))
             assert content_version(rows) == entry.data_version

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from quant_assets.lineage.fingerprint import content_version
-from quant_assets.lineage.records import Lineage
+from quant_assets.lineage.records import Lineage, Origin
 from quant_assets.market.errors import (
     CommitError,
     LakeError,
@@ -64,7 +64,7 @@ def test_a_session_replaced_in_a_shared_file_leaves_the_others_alone(tmp_path: P
     put(lake, YEARLY, 9, session=DAYS[1])
     assert lake.read(first).equals(prices(0, session=DAYS[0]))
     assert lake.read(last).equals(prices(2, session=DAYS[2]))
-    assert lake.lineage(last).seed == 2
+    assert lake.lineage(last).origin.seed == 2
     assert [entry.session for entry in lake.index.entries(YEARLY.name)] == [
         day.isoformat() for day in DAYS
     ]
@@ -121,7 +121,9 @@ def _full_lake(root: Path) -> list[str]:
                 rows = prices(number, session=day, count=offset * 5)
                 made = lineage(number + offset)
                 lake.commit(table, {"symbol": symbol}, rows, made, session=day)
-    open_end = Lineage("c", final=False, synthetic=True, stats={"first": "x", "n": 0.1})
+    open_end = Lineage(
+        "c", final=False, origin=Origin(synthetic=True, seed=3), stats={"first": "x", "n": 0.1}
+    )
     lake.commit(DAILY, {"symbol": "GC"}, prices(1), open_end, session=date(1999, 12, 31))
     return _rows(root)
 
@@ -264,7 +266,7 @@ def test_file_and_folder_are_made_durable_around_the_rename(
     fsync, replace = os.fsync, Path.replace
 
     def seen_fsync(descriptor: int) -> None:
-        events.append(("fsync", Path(os.readlink(f"/proc/self/fd/{descriptor}"))))
+        events.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink()))
         fsync(descriptor)
 
     def seen_replace(self: Path, target: Path) -> Path:

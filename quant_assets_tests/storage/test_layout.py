@@ -23,6 +23,7 @@ HOSTILE = [
     "..",
     ".",
     ".hidden",
+    "A..B",
     "A/B",
     "A\\B",
     "/etc/passwd",

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from quant_assets.storage.lake import Lake
 from quant_assets.storage.state import FAILURES, State
 from quant_assets_tests.storage.prices import (
     DAILY,
+    DAY,
     NEW,
     OLD,
     indexed,
@@ -124,13 +126,13 @@ def _bound_pages(state: State) -> None:
         connection.exec_driver_sql("PRAGMA max_page_count=600")
 
 
-def _put_until_refused(lake: Lake) -> int:
-    """Commit until the index row is refused; return the seed of the rows of that commit."""
-    for seed in range(3, 1_000):
+def _put_until_refused(lake: Lake) -> date:
+    """Commit day after day until an index row is refused; return the day of that commit."""
+    for day in (DAY + timedelta(days=n) for n in range(1, 1_000)):
         try:
-            put(lake, DAILY, seed, count=10)
+            put(lake, DAILY, NEW, session=day, count=10)
         except StateError:
-            return seed
+            return day
     raise AssertionError
 
 
@@ -150,4 +152,4 @@ def test_a_commit_whose_index_row_does_not_fit_is_mended_later(tmp_path: Path) -
     fresh = Lake(tmp_path / "lake", State.at(tmp_path / "fresh.db"))
     assert fresh.recover() == 1
     (entry,) = indexed(fresh)
-    assert fresh.read(entry).equals(prices(last, count=10))
+    assert fresh.read(entry).equals(prices(NEW, session=last, count=10))

@@ -1,11 +1,12 @@
 """The state database: rows replace by key, and what it refuses is said as a StateError."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from quant_assets.market.errors import StateError
-from quant_assets.storage.state import FAILURES, METADATA, State
+from quant_assets.storage.state import FAILURES, METADATA, State, _set_journal
 
 
 def _row(partition: str, message: str = "") -> dict[str, str]:
@@ -75,6 +76,33 @@ def test_a_database_of_an_earlier_version_gets_the_new_tables(tmp_path: Path) ->
     assert again.select(METADATA.tables["trials"]) == []
     assert len(again.select(FAILURES)) == 1
     again.close()
+
+
+class _Busy:
+    """A cursor of a database that another process is making for the first few calls."""
+
+    def __init__(self, calls: int, message: str) -> None:
+        self.left, self.message = calls, message
+
+    def execute(self, statement: str) -> None:
+        assert statement == "PRAGMA journal_mode=WAL"
+        self.left -= 1
+        if self.left >= 0:
+            raise sqlite3.OperationalError(self.message)
+
+
+def test_a_first_user_waits_for_another_to_turn_the_log_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SQLite gives up at once there; patience ends, and any other error is not waited for."""
+    busy = _Busy(3, "database is locked")
+    _set_journal(busy)
+    assert busy.left == -1
+    with pytest.raises(sqlite3.OperationalError, match="disk"):
+        _set_journal(_Busy(1, "disk I/O error"))
+    monkeypatch.setattr("quant_assets.storage.state.PATIENCE_S", 0.05)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        _set_journal(_Busy(10_000, "database is locked"))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,9 @@ def backtest(
     )
 
 
-@dg.asset(group_name=Stage.BACKTESTS.value, deps=["backtest"], partitions_def=STRATEGIES, kinds={"html"})
+@dg.asset(
+    group_name=Stage.BACKTESTS.value, deps=["backtest"], partitions_def=STRATEGIES, kinds={"html"}
+)
 def tear_sheet(
     context: dg.AssetExecutionContext, workspace: WorkspaceResource
 ) -> dg.MaterializeResult[None]:

@@ -1,25 +1,17 @@
 """The mark of synthetic files, and the rule that they never share a lake with real ones."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from quant_assets.lineage.records import Origin
 from quant_assets.market.errors import FileRejectedError
 from quant_assets.storage.state import PARTITIONS, State
 from quant_assets.workflows.landing.partition import LANDED_TABLES
 
 MARK_FILE = "synthetic.json"
 MIX = "synthetic_mix"
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Whether a file was invented, and from which seed."""
-
-    synthetic: bool = False
-    seed: int | None = None
 
 
 def origin_of(path: Path, sha256: str) -> Origin:

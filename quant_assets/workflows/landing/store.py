@@ -9,13 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from quant_assets.lineage.records import Lineage, SourceReceipt
+from quant_assets.lineage.records import Lineage, Origin, SourceReceipt
 from quant_assets.storage.commit import read_footer
 from quant_assets.storage.index import Entry
 from quant_assets.storage.layout import TEMPORARY, file_key, relative_path
 from quant_assets.storage.readers.base import Landed
 from quant_assets.ticks.schema import QUARANTINE
-from quant_assets.workflows.landing.marks import Origin
 from quant_assets.workflows.landing.merge import (
     SEQ,
     Merged,
@@ -162,8 +161,7 @@ class Store:
         lineage = Lineage(
             code_version=landing_code_version(),
             sources=sources,
-            seed=self.origin.seed,
-            synthetic=self.origin.synthetic,
+            origin=self.origin,
             stats=_stats(partition, frame),
         )
         committed = self.workspace.lake.commit(

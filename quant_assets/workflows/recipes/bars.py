@@ -97,7 +97,7 @@ class BarsRecipe:
             inputs=inputs,
             parameters={"base": base.name, "research": research.name},
             payload=(base, research),
-            synthetic=base.entry.synthetic,
+            origin=base.entry.origin,
         )
 
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:

@@ -37,7 +37,7 @@ class BronzeTradesRecipe:
             },
             needs=after.needs(key.symbol),
             payload=(here, same, grid, spread, after.is_complete or len(same) < len(after.entries)),
-            synthetic=here.synthetic,
+            origin=here.origin,
         )
 
     def _grid(self, view: LakeView, symbol: str, here: Entry) -> Grid:

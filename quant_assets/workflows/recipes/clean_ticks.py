@@ -42,7 +42,7 @@ class CleanTicksRecipe:
         return Plan(
             inputs=inputs | versions(landed),
             payload=(landed[0], contract),
-            synthetic=landed[0].synthetic,
+            origin=landed[0].origin,
         )
 
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:

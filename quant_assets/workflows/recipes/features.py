@@ -35,7 +35,7 @@ class FeaturesRecipe:
             parameters={"timeframe": timeframe.name, "features": list(names) if names else None},
             needs=before.needs(key.symbol),
             payload=((*before.entries, here), timeframe, names),
-            synthetic=here.synthetic,
+            origin=here.origin,
         )
 
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:

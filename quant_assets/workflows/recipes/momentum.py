@@ -42,7 +42,7 @@ class MomentumDaysRecipe:
             parameters={"landed": sorted(entry.path for entry in landed)},
             needs=tuple((BARS, Key(key.symbol, session)) for session in days),
             payload=(here, previous, status),
-            synthetic=here.synthetic,
+            origin=here.origin,
         )
 
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:

@@ -39,7 +39,7 @@ class PredictionsRecipe:
         return Plan(
             inputs=versions([*features, *models]),
             payload=(features[0], models, timeframe),
-            synthetic=here.synthetic,
+            origin=here.origin,
         )
 
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:

@@ -1,13 +1,13 @@
 """The roll map of a futures root: one row a session, from the volumes of what was landed."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from datetime import date
 from math import fsum
 
 import polars as pl
 
 from quant_assets.lineage.fingerprint import digest_of
+from quant_assets.lineage.records import Origin
 from quant_assets.market.instruments import AssetClass
 from quant_assets.storage.index import Entry
 from quant_assets.ticks.roll_map import DateBasis, build_roll_map, date_bounds
@@ -35,11 +35,12 @@ class RollMapRecipe:
         if not (until["date"] == key.session).any():
             return nothing_landed(view, key)
         rows = until.select(pl.col("date").cast(pl.String), "contract", "volume").rows()
+        landed = landed_by_contract(view, key.symbol, key.session)
         return Plan(
             inputs={f"landed_volumes/root={key.symbol}/{key.session}": digest_of(rows)},
             parameters={"mode": roll.mode, "date_basis": roll.date_basis},
             payload=until,
-            synthetic=is_synthetic(landed_by_contract(view, key.symbol, key.session).values()),
+            origin=Origin.of(entry.origin for entry in landed.values()),
         )
 
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:
@@ -101,8 +102,3 @@ def _volumes_of(entry: Entry, basis: DateBasis) -> list[tuple[date, float]]:
         return [(entry.day, float(entry.stats["volume"]))]
     by_date = entry.stats["volume_by_date"][basis.value]
     return [(date.fromisoformat(text), float(volume)) for text, volume in sorted(by_date.items())]
-
-
-def is_synthetic(entries: Iterable[Entry]) -> bool:
-    """Whether any of the entries is marked synthetic."""
-    return any(entry.synthetic for entry in entries)

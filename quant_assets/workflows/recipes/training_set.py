@@ -44,7 +44,7 @@ class TrainingSetRecipe:
             },
             needs=after.needs(key.symbol),
             payload=(here, features[0], after.entries, labels),
-            synthetic=here.synthetic,
+            origin=here.origin,
         )
 
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:

@@ -445,7 +445,7 @@ def test_a_synthetic_file_is_marked_with_its_seed(workspace: Workspace, tmp_path
     assert next(ingest_files(workspace, [file.parent])).committed == 4
     (entry,) = workspace.lake.index.entries("raw_bars")
     assert entry.synthetic
-    assert workspace.lake.lineage(entry).seed == 7
+    assert workspace.lake.lineage(entry).origin.seed == 7
 
 
 @pytest.mark.parametrize("synthetic_first", [True, False])
