@@ -106,7 +106,8 @@ def compete(contest: Contest, folder: Path, *, pairs: int) -> bool:
     """Run all sides by turns, print the result, and return whether the target is met.
 
     Unless it is warm, every side runs once untimed before, so that caches and compiled code are
-    there for all. The ratio is the median over the pairs: what slows the machine down slows both of a pair.
+    there for all. The ratio is the median over the pairs: what slows the machine down slows both
+    of a pair.
     """
     sides = (contest.ours, contest.reference, *contest.others)
     for side in () if contest.is_warm else sides:

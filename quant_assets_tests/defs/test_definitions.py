@@ -1,4 +1,4 @@
-"""The code location as Dagster loads it: every asset there, described, wired and without pickles."""
+"""The code location as Dagster loads it: every asset there, described, wired, no pickles."""
 
 import dagster as dg
 import pytest

@@ -1,6 +1,5 @@
 """The demo as a new user runs it: a synthetic market, the whole graph, and again without work."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -23,9 +22,9 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """Run the demo twice in a data root of its own."""
-    yield Demo(tmp_path_factory.mktemp("demo"))
+    return Demo(tmp_path_factory.mktemp("demo"))
 
 
 def test_it_prints_the_leaderboard_and_where_to_look_next(demo):
@@ -46,7 +45,7 @@ def test_a_second_run_makes_nothing_anew_and_says_so(demo):
 def test_everything_is_marked_synthetic(demo):
     """Landed and derived partitions and every page carry the mark."""
     lake = demo.root.open().lake
-    tables = [name for name in lake.index.tables() if name not in {"sessions"}]
+    tables = [name for name in lake.index.tables() if name != "sessions"]
     unmarked = [e.name for name in tables for e in lake.index.entries(name) if not e.synthetic]
     assert unmarked == []
     for page in (demo.root.folder / "reports").glob("*.html"):

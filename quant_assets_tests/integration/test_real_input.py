@@ -2,7 +2,6 @@
 
 import csv
 import html
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -40,9 +39,9 @@ class Built:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Iterator[Built]:
+def built(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Built:
     """Build both roots once."""
-    yield Built(tmp_path_factory.mktemp("real"), shared_data)
+    return Built(tmp_path_factory.mktemp("real"), shared_data)
 
 
 def test_every_file_is_landed_whole(built):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.scheduler.instigation import InstigatorState, TickStatus
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, TickStatus
 
 from quant_assets.cli.home import DEFAULT_CONFIG
 from quant_assets.cli.ui import WORKSPACE_FILE
@@ -83,13 +83,16 @@ def _cursor(instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> str:
     return (state.instigator_data.cursor or "") if state and state.instigator_data else ""
 
 
-def _statuses(instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> list[TickStatus]:
-    """Return how the ticks of a sensor ended, the newest first."""
+def _ticks(instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> list[InstigatorTick]:
+    """Return the ticks of a sensor, the newest first."""
     state = _state(instance, sensor)
     assert state is not None
-    return [
-        tick.status for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id)
-    ]
+    return list(instance.get_ticks(state.instigator_origin_id, state.selector_id))
+
+
+def _errors(instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> list[str]:
+    """Return what went wrong in the ticks of a sensor."""
+    return [tick.error.to_string() for tick in _ticks(instance, sensor) if tick.error]
 
 
 def _runs(instance: dg.DagsterInstance) -> Counter[tuple[str, str]]:
@@ -114,7 +117,7 @@ def test_each_file_is_landed_and_made_once_whatever_happens_to_the_daemon(daemon
         assert not _runs(instance)
 
         daemon.start()
-        landed = _watch_first(instance, landed_sessions)
+        landed = _FirstCursor(instance, landed_sessions)
         daemon.wait_until(lambda: _cursor(instance, landed_sessions).count("done") == 1 or landed())
         expected = {("land_files", "SUCCESS"): 1, ("sessions_job", "SUCCESS"): 1}
         assert _runs(instance) == expected
@@ -126,13 +129,13 @@ def test_each_file_is_landed_and_made_once_whatever_happens_to_the_daemon(daemon
 
         assert instance.get_dynamic_partitions(SYMBOLS.name) == ["EURUSD"]
         for sensor in (dropped_files, landed_sessions):
-            assert TickStatus.FAILURE not in _statuses(instance, sensor)
+            assert _errors(instance, sensor) == []
     index = Workspace.open(daemon.root).lake.index
     for table in ("bars", "training_set"):
         assert [(e.symbol, e.day) for e in index.entries(table)] == [("EURUSD", d) for d in DAYS]
 
 
-class _watch_first:
+class _FirstCursor:
     """Remember a sensor's cursor as it was when it first waited for landed data to rest."""
 
     def __init__(self, instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> None:
@@ -151,11 +154,11 @@ def _deliver_again(
     daemon: Daemon, instance: dg.DagsterInstance, sensor: dg.SensorDefinition, cursor: str
 ) -> None:
     """Set a sensor back to before the event, and wait until it has seen it once more."""
-    before = len(_statuses(instance, sensor))
-    daemon.wait_until(lambda: len(_statuses(instance, sensor)) > before)
-    daemon.wait_until(lambda: _statuses(instance, sensor)[0] is not TickStatus.STARTED)
+    before = len(_ticks(instance, sensor))
+    daemon.wait_until(lambda: len(_ticks(instance, sensor)) > before)
+    daemon.wait_until(lambda: _ticks(instance, sensor)[0].status is not TickStatus.STARTED)
     state = _state(instance, sensor)
     assert state is not None
     instance.update_instigator_state(state.with_data(state.instigator_data._replace(cursor=cursor)))
-    before = len(_statuses(instance, sensor))
-    daemon.wait_until(lambda: len(_statuses(instance, sensor)) > before + 1)
+    before = len(_ticks(instance, sensor))
+    daemon.wait_until(lambda: len(_ticks(instance, sensor)) > before + 1)
