@@ -85,12 +85,15 @@ model_job = dg.define_asset_job(
     "model_job",
     selection=dg.AssetSelection.assets("model"),
     executor_def=dg.in_process_executor,
-    description="Train a strategy's model. Its predictions follow by themselves, then a backtest.",
+    description="Train a strategy's model; the sensor `landed_sessions` then makes its predictions.",
 )
 
 backtest_job = dg.define_asset_job(
     "backtest_job",
     selection=dg.AssetSelection.assets("backtest", "tear_sheet"),
     executor_def=dg.in_process_executor,
-    description="Backtest a strategy on its predictions, and write its tear sheet.",
+    description=(
+        "Backtest a strategy on its predictions, and write its tear sheet. Nothing starts it by "
+        "itself: each backtest is a trial, and every trial makes the others count less."
+    ),
 )

@@ -1,4 +1,4 @@
-"""The sensor on landed data: what it changes is made again, in ranges."""
+"""The sensor on landed data and models: what they change is made again, in ranges."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from quant_assets.defs.automation.requests import busy_symbols, range_request, r
 from quant_assets.defs.landed import landed_versions, observe, register
 from quant_assets.defs.selection import SessionRange, clusters
 from quant_assets.lineage.fingerprint import digest_of
+from quant_assets.models.schema import MODELS
 from quant_assets.resources.workspace import WorkspaceResource
 from quant_assets.workflows.changes import Pending, pending_partitions
 from quant_assets.workflows.recipes.neighbours import landed_sessions as sessions_landed
@@ -28,21 +29,21 @@ class Seen:
 
     Parameters
     ----------
-    landed
-        Digest over the versions of its landed partitions.
+    basis
+        Digest over the versions of its landed partitions, and of all models.
     change
         How often that digest has changed: content that comes back is another change.
     state
         `new` until it is the same at two ticks, `asked` while runs make it, then `done`.
     """
 
-    landed: str
+    basis: str
     change: int = 1
     state: Literal["new", "asked", "done"] = "new"
 
-    def after(self, landed: str) -> "Seen":
+    def after(self, basis: str) -> "Seen":
         """Return what is known once the symbol's digest was looked at again."""
-        return self if landed == self.landed else Seen(landed, self.change + 1)
+        return self if basis == self.basis else Seen(basis, self.change + 1)
 
 
 @dg.sensor(
@@ -50,8 +51,9 @@ class Seen:
     minimum_interval_seconds=INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Makes what newly landed or restated data changes, up to predictions: one run a range of "
-        "sessions, once. It waits until a symbol's landing is at rest and its runs are over."
+        "Makes what newly landed or restated data changes, up to predictions, and the predictions "
+        "of a new model: one run a range of sessions, once. It waits until a symbol's landing is "
+        "at rest and its runs are over."
     ),
 )
 def landed_sessions(
@@ -65,11 +67,10 @@ def landed_sessions(
     opened = workspace.open()
     landed = _by_symbol(landed_versions(opened))
     before = _read(context.cursor)
+    digests = _digests(opened, landed)
     seen = {
-        symbol: before[symbol].after(digest_of(versions)[:_DIGITS])
-        if symbol in before
-        else Seen(digest_of(versions)[:_DIGITS])
-        for symbol, versions in landed.items()
+        symbol: before[symbol].after(digest) if symbol in before else Seen(digest)
+        for symbol, digest in digests.items()
     }
     requests: list[dg.RunRequest] = []
     resting = [s for s, one in seen.items() if one == before.get(s) and one.state != "done"]
@@ -101,6 +102,12 @@ def _by_symbol(versions: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return found
 
 
+def _digests(workspace: Workspace, landed: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return a digest over all that may change what is made of a symbol: landed data, models."""
+    models = {e.name: e.data_version for e in workspace.lake.index.entries(MODELS.name)}
+    return {s: digest_of([dict(own), models])[:_DIGITS] for s, own in landed.items()}
+
+
 def _read(cursor: str | None) -> dict[str, Seen]:
     """Read a cursor."""
     return {symbol: Seen(*values) for symbol, values in json.loads(cursor or "{}").items()}
@@ -128,7 +135,7 @@ def _run_key(wanted: SessionRange, pending: Sequence[Pending], seen: Seen) -> st
     within = [
         f"{asset} {key}" for asset, key in pending if wanted.first <= key.session <= wanted.last
     ]
-    digest = digest_of([seen.landed, seen.change, within])[:_DIGITS]
+    digest = digest_of([seen.basis, seen.change, within])[:_DIGITS]
     return f"{wanted.symbol}:{wanted.first}:{wanted.last}:{digest}"
 
 

@@ -94,6 +94,7 @@ def execute(
         instance=instance,
         run_config={**request.run_config, "loggers": QUIET},
         tags={**request.tags, "dagster/run_key": str(request.run_key)},
+        partition_key=request.partition_key,
         asset_selection=list(request.asset_selection) if request.asset_selection else None,
         raise_on_error=False,
     )

@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import dagster as dg
+
 from quant_assets.defs.partitions import STRATEGIES, SYMBOLS
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets_tests.defs.automation.conftest import DAYS, SEED
@@ -108,3 +110,14 @@ def test_a_symbol_that_is_being_made_is_not_asked_for_again(desk):
     desk.instance.report_run_canceled(run)
     (later,) = desk.deliver_sessions()
     assert later.tags["dagster/asset_partition_range_end"] == "2024-01-10|EURUSD"
+
+
+def test_the_predictions_of_a_new_model_follow(made):
+    """Once a model is trained its predictions are asked for, and nothing else is made."""
+    assert made.make_all() == []
+    train = dg.RunRequest(run_key="train", partition_key="fx_15m_barriers")
+    assert made.run(train, "model_job").success
+    made.made.clear()
+    (request,) = made.make_all()
+    assert request.tags["dagster/asset_partition_range_start"] == "2024-01-08|EURUSD"
+    assert made.made == {f"predictions {day}|EURUSD" for day in DAYS}
