@@ -94,7 +94,7 @@ class _References(HTMLParser):
         if named.get("http-equiv") == "Content-Security-Policy":
             self.policy = named["content"] or ""
         places = [named.get("src"), named.get("href") if tag == "link" else None]
-        self.found += [place for place in places if place]
+        self.found += [place for place in places if place and not place.startswith("data:")]
 
 
 def test_two_builds_end_with_the_same_versions_and_partitions(built):
