@@ -42,7 +42,7 @@ def _write_and_land(root: Path, seed: int) -> None:
     """Write the synthetic market's files and land them; what is landed already is a no-op."""
     from quant_assets.workflows.demo import land_demo_market
 
-    _say(f"Synthetic market of seed {seed}: writing files to {root / 'raw'}")
+    _say(f"Synthetic market of seed {seed}: writing files to {_near(root / 'raw')}")
     reports = land_demo_market(root, seed=seed)
     rows = sum(report.committed for report in reports)
     _say(f"Landed {len(reports)} files, {rows:,} new rows")
@@ -77,9 +77,16 @@ def _show(root: Path, seed: int) -> None:
     pages = sorted((root / "reports").glob("*.html"))
     print("\nPages (open in a browser):")
     for page in pages:
-        print(f"  {page}")
-    shown = f"QUANT_DATA={root} DAGSTER_HOME={os.environ['DAGSTER_HOME']}"
+        print(f"  {_near(page)}")
+    home = Path(os.environ["DAGSTER_HOME"])
+    shown = f"QUANT_DATA={_near(root)} DAGSTER_HOME={_near(home)}"
     print(f"Graph, partitions and runs in the Dagster UI:\n  {shown} quant ui")
+
+
+def _near(path: Path) -> Path:
+    """Return a path as seen from the working folder, where it lies below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _say(text: str) -> None:

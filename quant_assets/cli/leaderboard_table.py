@@ -38,7 +38,8 @@ def print_leaderboard(frame: "pl.DataFrame") -> None:
         table.add_row(*(_cell(name, row[name]) for name in COLUMNS))
     console.print(table)
     stale = int(frame["is_stale"].sum())
-    console.print(f"{frame.height} trials, {stale} of them stale")
+    noun = "trial" if frame.height == 1 else "trials"
+    console.print(f"{frame.height} {noun}, {stale} of them stale")
 
 
 def _cell(name: str, value: Any) -> str:

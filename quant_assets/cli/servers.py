@@ -1,6 +1,7 @@
 """Servers on loopback as process groups of their own: started, awaited, watched, stopped."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -69,6 +70,27 @@ def demand_free(port: int, *, option: str) -> None:
                 found=error.strerror or str(error),
                 remedy=f"Stop what listens there, or choose another port: {option} {port + 1}",
             ) from error
+
+
+@contextlib.contextmanager
+def only_one(folder: Path, *, remedy: str) -> Iterator[None]:
+    """Hold a lock while the block runs; it ends with the process, however that ends.
+
+    Raises
+    ------
+    InputError
+        If another process holds it.
+    """
+    with (folder / "ui.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(
+                asked=f"servers on {folder}",
+                found="another `quant ui` serves it, and two daemons would make each run twice",
+                remedy=remedy,
+            ) from error
+        yield
 
 
 @contextlib.contextmanager

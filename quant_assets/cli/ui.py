@@ -12,6 +12,7 @@ from quant_assets.cli.servers import (
     LOOPBACK,
     Server,
     demand_free,
+    only_one,
     running,
     stop_signals,
     wait_until_ready,
@@ -36,11 +37,11 @@ MlflowPort = Annotated[int, typer.Option(min=1, max=65535, help="Port of the MLf
 
 def ui(port: Port = 3000, mlflow_port: MlflowPort = 5000) -> None:
     """Serve the Dagster UI (with its daemon) and the MLflow UI on loopback, until Ctrl-C."""
-    with stop_signals() as stopped:
-        demand_free(port, option="--port")
-        demand_free(mlflow_port, option="--mlflow-port")
-        home = use_dagster_home()
-        tracker = _create_databases()
+    demand_free(port, option="--port")
+    demand_free(mlflow_port, option="--mlflow-port")
+    home = use_dagster_home()
+    with stop_signals() as stopped, only_one(home, remedy="Use that one, or stop it first."):
+        tracker = _prepare()
         servers = [_dagster(home, port), _mlflow(tracker, mlflow_port)]
         _say("Starting Dagster and MLflow; Ctrl-C stops both.")
         with running(servers) as started:
@@ -50,10 +51,11 @@ def ui(port: Port = 3000, mlflow_port: MlflowPort = 5000) -> None:
     _say("Dagster and MLflow have stopped.")
 
 
-def _create_databases() -> "MlflowTracker":
-    """Make both databases before anything runs beside: two that make one at once break it."""
+def _prepare() -> "MlflowTracker":
+    """Make all databases before anything runs beside: two that make one at once break it."""
     import dagster as dg
 
+    from quant_assets.defs.automation.orphans import end_orphans
     from quant_assets.defs.landed import register
     from quant_assets.storage.tracker import MlflowTracker
     from quant_assets.workflows.workspace import Workspace
@@ -64,7 +66,10 @@ def _create_databases() -> "MlflowTracker":
     tracker = MlflowTracker(workspace.root / "mlflow")
     tracker.create_databases()
     with dg.DagsterInstance.get() as instance:
+        instance.all_instigator_state()
         register(instance, workspace)
+        if ended := end_orphans(instance):
+            _say(f"{ended} runs that a stopped server left behind were ended.")
     return tracker
 
 

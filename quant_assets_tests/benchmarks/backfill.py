@@ -74,6 +74,7 @@ def run(folder: Path, *, quick: bool, pairs: int, seed: int) -> bool:
             unit="asset-partitions",
             count=graph.N_ASSETS * len(days),
             target=TARGET,
+            is_single_threaded=True,
             is_warm=True,
             ours=Side(
                 "with commits",

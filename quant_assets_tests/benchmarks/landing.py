@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
@@ -19,11 +20,6 @@ class Totals:
     rows: int
     volume: int
     prices: int
-
-
-def totals_of(rows: int, volume: float, prices: float) -> Totals:
-    """Return totals as whole numbers; all volumes here are whole."""
-    return Totals(rows, int(volume), int(prices))
 
 
 def landed_totals(workspace: Workspace) -> dict[str, Totals]:
@@ -49,13 +45,14 @@ def ingest(workspace: Workspace, path: Path) -> FileReport:
 
 def check_equal(folder: Path, path: Path, reference: dict[str, Totals]) -> int:
     """Compare what ingest lands with the reference's reading; return the number of files."""
-    workspace = Workspace.open(folder / "equal")
-    report = ingest(workspace, path)
-    if report.status is FileStatus.REJECT:
-        raise ResultsDifferError(f"{path.name} was rejected: {report.reasons}")
-    equal("rows committed", report.committed, sum(one.rows for one in reference.values()))
-    equal("rows, volume and prices", landed_totals(workspace), reference)
-    return len(workspace.lake.index.entries(RAW_TICKS.name))
+    with TemporaryDirectory(dir=folder) as name:
+        workspace = Workspace.open(Path(name))
+        report = ingest(workspace, path)
+        if report.status is FileStatus.REJECT:
+            raise ResultsDifferError(f"{path.name} was rejected: {report.reasons}")
+        equal("rows committed", report.committed, sum(one.rows for one in reference.values()))
+        equal("rows, volume and prices", landed_totals(workspace), reference)
+        return len(workspace.lake.index.entries(RAW_TICKS.name))
 
 
 def ingest_side(path: Path, rows: int) -> Side:

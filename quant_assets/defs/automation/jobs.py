@@ -85,7 +85,7 @@ model_job = dg.define_asset_job(
     "model_job",
     selection=dg.AssetSelection.assets("model"),
     executor_def=dg.in_process_executor,
-    description="Train a strategy's model; the sensor `landed_sessions` then makes its predictions.",
+    description="Train a strategy's model; the sensor `landed_sessions` makes its predictions.",
 )
 
 backtest_job = dg.define_asset_job(
