@@ -21,8 +21,11 @@ LOOPBACK = "127.0.0.1"
 READY_S = 120.0
 """Longest that a server may take until it answers, on a busy machine."""
 
-STOP_S = 8.0
+STOP_S = 10.0
 """How long a stopped server has until its whole group is killed."""
+
+REST_S = 2.0
+"""How long the rest of a group has once its first process has ended."""
 
 _STEP_S = 0.1
 _LINES_SHOWN = 15
@@ -207,18 +210,23 @@ def _stop_all(started: dict[Server, subprocess.Popen[bytes]]) -> None:
                 os.killpg(process.pid, signal.SIGTERM)
             elif process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + STOP_S
-    while time.monotonic() < deadline and any(_group_lives(p) for p in started.values()):
-        time.sleep(_STEP_S)
+    _wait_while(lambda: any(p.poll() is None for p in started.values()), STOP_S)
+    _wait_while(lambda: any(_group_lives(p) for p in started.values()), REST_S)
     for process in started.values():
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
+def _wait_while(is_so: Callable[[], bool], seconds: float) -> None:
+    """Return once something is not so any more, or the time is over."""
+    deadline = time.monotonic() + seconds
+    while is_so() and time.monotonic() < deadline:
+        time.sleep(_STEP_S)
+
+
 def _group_lives(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process of the group is still there; the first one is reaped if it has ended."""
-    process.poll()
+    """Whether a process of the group is left; one that nobody has reaped yet counts as well."""
     try:
         os.killpg(process.pid, 0)
     except ProcessLookupError:

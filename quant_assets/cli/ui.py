@@ -76,7 +76,7 @@ def _prepare() -> "MlflowTracker":
 def _dagster(home: Path, port: int) -> Server:
     """Return Dagster's web server and daemon; its first process stops the others."""
     arguments = ("dagster", "dev", "-w", str(WORKSPACE_FILE), "-h", LOOPBACK, "-p", str(port))
-    return Server("Dagster", arguments, port, home / "logs" / "ui.log", stops_group=False)
+    return Server("Dagster", arguments, port, home / "ui.log", stops_group=False)
 
 
 def _mlflow(tracker: "MlflowTracker", port: int) -> Server:

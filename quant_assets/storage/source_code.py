@@ -96,6 +96,7 @@ def _tree(module: str) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
 def _tree_digest(module: str) -> str:
     """Return SHA-256 over a module's syntax tree without positions, comments and docstrings."""
     tree = _without_docstrings(ast.parse(ast.unparse(_tree(module))))

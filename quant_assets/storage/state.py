@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from quant_assets.market.errors import StateError
 
@@ -143,8 +142,7 @@ class State:
         if not rows:
             return
         keys = [column.name for column in table.primary_key]
-        dialect: Any = postgresql if self.engine.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(table)
+        insert = _dialect(self.engine).insert(table)
         replaced = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
         statement = insert.on_conflict_do_update(index_elements=keys, set_=replaced)
         with self._answering("write to"), self.engine.begin() as connection:
@@ -211,3 +209,14 @@ def _set_journal(cursor: Any) -> None:
             time.sleep(0.01)
         else:
             return
+
+
+def _dialect(engine: sa.Engine) -> Any:
+    """Return the dialect's own module, which knows upserts; each is slow to import."""
+    if engine.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite

@@ -1,7 +1,6 @@
 """DuckDB views over the lake, under the names that users know."""
 
 import dagster as dg
-from dagster_duckdb import DuckDBResource
 
 from quant_assets.resources.workspace import WorkspaceResource
 from quant_assets.stages import Stage
@@ -24,6 +23,8 @@ from quant_assets.workflows.warehouse import warehouse_views
 )
 def warehouse(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
     """Views `ohlcv_{SYMBOL}`, `features_{SYMBOL}`, `simulations` and others, in one file."""
+    from dagster_duckdb import DuckDBResource
+
     opened = workspace.open()
     views = warehouse_views(opened)
     version = views_version(opened.root, views)
