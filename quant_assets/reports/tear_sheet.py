@@ -41,6 +41,8 @@ class Provenance:
         Name of each input (or of each table) to its data version.
     command
         Command that makes the page again.
+    market_seed
+        Seed of a synthetic market, None for a real one.
     """
 
     data_versions: Mapping[str, str]
@@ -48,6 +50,7 @@ class Provenance:
     model_version: str | None
     command: str
     synthetic: bool
+    market_seed: int | None = None
 
 
 def build_tear_sheet(
@@ -166,6 +169,12 @@ def _compounded(values: list[float] | None) -> str:
     return "" if values is None else f"{100.0 * (float(np.prod(1.0 + np.array(values))) - 1.0):.2f}"
 
 
+def _market_seed(provenance: Provenance) -> list[tuple[str, str]]:
+    """Return the seed of a synthetic market; a real one has none."""
+    seed = provenance.market_seed
+    return [] if seed is None else [("seed of the synthetic market", str(seed))]
+
+
 def _provenance_rows(
     result: Result, strategy: Strategy, provenance: Provenance
 ) -> list[tuple[str, str]]:
@@ -180,7 +189,8 @@ def _provenance_rows(
         ("run", result.run_hash),
         ("model version", provenance.model_version or "-"),
         ("code version", provenance.code_version),
-        ("seed", str(strategy.seed)),
+        ("seed of the booster", str(strategy.seed)),
+        *_market_seed(provenance),
         ("charged", "; ".join(charged)),
         ("strategy", strategy.canonical_json()),
     ]

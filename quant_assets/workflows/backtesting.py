@@ -1,4 +1,4 @@
-"""Backtest from frames to trial, page and picture, without lake and Dagster."""
+"""Backtest from frames to trial and picture, without lake and Dagster."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from quant_assets.backtests.engine import Result, run_backtest
 from quant_assets.market.instruments import Instrument
 from quant_assets.optimization.trials import Trial, trial_identity
 from quant_assets.reports.pictures import draw_equity
-from quant_assets.reports.tear_sheet import Provenance, build_tear_sheet
 from quant_assets.signals.strategy import Strategy
 
 Progress = Callable[[str], None]
@@ -68,28 +67,6 @@ def run_trial(
     progress(f"{result.trades.height} trades, net {result.metrics['net']:.2f}")
     picture = draw_equity(result.equity, title=f"{strategy.name}: equity out of sample")
     return Backtest(result, trial, picture)
-
-
-def make_tear_sheet(
-    backtest: Backtest,
-    *,
-    strategy: Strategy,
-    data_versions: Mapping[str, str],
-    currency: str,
-    command: str,
-    synthetic: bool,
-) -> str:
-    """Return the tear sheet of a backtest as HTML."""
-    provenance = Provenance(
-        data_versions=data_versions,
-        code_version=backtest.trial.code_version,
-        model_version=backtest.trial.model_version,
-        command=command,
-        synthetic=synthetic,
-    )
-    return build_tear_sheet(
-        backtest.result, strategy=strategy, provenance=provenance, currency=currency
-    )
 
 
 def _model_version(predictions: Mapping[str, pl.DataFrame]) -> str | None:

@@ -38,6 +38,7 @@ def write_tear_sheet(workspace: Workspace, strategy: Strategy, stored: StoredBac
         model_version=stored.trial.model_version,
         command="quant materialize tear_sheet",
         synthetic=lineage.origin.synthetic,
+        market_seed=lineage.origin.seed,
     )
     currencies = {workspace.instrument(symbol).currency for symbol in stored.trial.symbols}
     html = build_tear_sheet(

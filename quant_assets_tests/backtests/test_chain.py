@@ -17,8 +17,9 @@ from quant_assets.models.labels import crosses_sessions, label_session
 from quant_assets.models.prediction import predict_session
 from quant_assets.models.trained import TrainedModel
 from quant_assets.optimization.leaderboard import build_leaderboard
+from quant_assets.reports.tear_sheet import Provenance, build_tear_sheet
 from quant_assets.signals.strategy import Strategy
-from quant_assets.workflows.backtesting import make_tear_sheet, run_trial
+from quant_assets.workflows.backtesting import run_trial
 from quant_assets.workflows.training import train_and_log
 from quant_assets_tests.backtests.market import BAR_NS, instrument
 
@@ -123,14 +124,16 @@ def test_a_planted_edge_is_learned_traded_and_passes():
     board = build_leaderboard([backtest.trial])
     assert board["psr"][0] > 0.95
     assert backtest.result.run_hash == backtest.trial.trial_id
-    page = make_tear_sheet(
-        backtest,
-        strategy=chain_strategy(),
+    provenance = Provenance(
         data_versions={"bars": "1" * 64},
-        currency="USD",
+        code_version=backtest.trial.code_version,
+        model_version=backtest.trial.model_version,
         command="quant backtest chain",
         synthetic=True,
+        market_seed=4711,
     )
+    page = build_tear_sheet(backtest.result, strategy=chain_strategy(), provenance=provenance)
+    assert "4711" in page
     assert backtest.result.trades["trade_id"][-1] in page
 
 
