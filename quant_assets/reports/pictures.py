@@ -15,7 +15,7 @@ BLUE, RED, _GREY = "#1f5fa8", "#b3261e", "#8a8f98"
 
 
 def draw_equity(equity: pl.DataFrame, *, title: str) -> bytes:
-    """Return equity above drawdown.
+    """Return equity above drawdown, each mark held until the next.
 
     Parameters
     ----------
@@ -26,11 +26,12 @@ def draw_equity(equity: pl.DataFrame, *, title: str) -> bytes:
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     shown = thin_rows(equity, _MOST_POINTS)
     ts = _instants(shown["ts"])
-    upper.plot(ts, shown["equity"].to_numpy(), color=BLUE, linewidth=1.0)
+    upper.plot(ts, shown["equity"].to_numpy(), color=BLUE, linewidth=1.0, drawstyle="steps-post")
     upper.set_title(title)
     upper.set_ylabel("equity")
+    upper.ticklabel_format(axis="y", useOffset=False)
     depth = 100.0 * shown["drawdown"].to_numpy()
-    lower.fill_between(ts, depth, 0.0, color=RED, linewidth=0.0)
+    lower.fill_between(ts, depth, 0.0, color=RED, linewidth=0.0, step="post")
     lower.set_ylabel("drawdown %")
     _space_dates(lower)
     return _png(figure)
@@ -95,7 +96,7 @@ def draw_heat_map(
     title: str,
     unit: str,
 ) -> bytes:
-    """Return a matrix as colours; NaN stays white.
+    """Return a matrix as colours; NaN stays white, and red stands only where something is negative.
 
     Parameters
     ----------
@@ -107,9 +108,11 @@ def draw_heat_map(
     """
     figure = _figure()
     axes = figure.subplots()
-    finite = np.abs(values[np.isfinite(values)])
-    reach = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
-    image = axes.imshow(values, aspect="auto", cmap="RdBu", vmin=-reach, vmax=reach)
+    finite = values[np.isfinite(values)]
+    reach = float(np.abs(finite).max(initial=0.0)) or 1.0
+    signed = bool((finite < 0.0).any())
+    colours, least = ("RdBu", -reach) if signed else ("Blues", 0.0)
+    image = axes.imshow(values, aspect="auto", cmap=colours, vmin=least, vmax=reach)
     for labels, put in ((rows, axes.set_yticks), (columns, axes.set_xticks)):
         step = max(1, len(labels) // 20)
         put(range(0, len(labels), step), list(labels)[::step], fontsize=7)
@@ -181,7 +184,9 @@ def _figure() -> Any:
 def _png(figure: Any) -> bytes:
     """Return the picture without date or software in its metadata."""
     for axes in figure.axes:
-        axes.grid(visible=True, alpha=0.25)
+        # Lines over the cells of a heat map would read as values.
+        if not axes.images and axes.get_label() != "<colorbar>":
+            axes.grid(visible=True, alpha=0.25)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

@@ -32,7 +32,7 @@ def test_it_prints_the_leaderboard_and_where_to_look_next(demo):
     assert "Leaderboard (SYNTHETIC market, seed 11)" in demo.first
     for strategy in ("fx_15m_barriers", "future_1m_barriers", "equity_1m_barriers"):
         assert strategy in demo.first
-        assert str(demo.root.folder / "reports" / f"{strategy}.html") in demo.first
+        assert str(Path("demo") / "reports" / f"{strategy}.html") in demo.first
     assert "quant ui" in demo.first
 
 

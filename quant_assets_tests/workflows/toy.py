@@ -41,9 +41,7 @@ def land(workspace: Workspace, symbol: str, values: dict[date, float]) -> None:
     """Land one value a session, as ingest would."""
     for session, value in values.items():
         frame = pl.DataFrame({"session": [session], "value": [value]})
-        workspace.lake.commit(
-            LANDED, {"symbol": symbol}, frame, Lineage("landed"), session=session
-        )
+        workspace.lake.commit(LANDED, {"symbol": symbol}, frame, Lineage("landed"), session=session)
 
 
 class Numbers:

@@ -25,13 +25,17 @@ from quant_assets.workflows.strategy_backtest import backtest_strategy
 def backtest(
     context: dg.AssetExecutionContext, workspace: WorkspaceResource
 ) -> dg.MaterializeResult[None]:
-    """Trades and marked-to-market equity: signal at a bar's close, fill on the next bar."""
+    """Trades and marked-to-market equity: signal at a bar's close, fill on the next bar.
+
+    Only out-of-sample predictions are traded; spread and fees are paid on both sides.
+    """
     opened = workspace.open()
     chosen = strategy(opened, context.partition_key)
     stored = backtest_strategy(opened, chosen, progress=context.log.info)
     equity = opened.lake.read(stored.equity)
+    source = ", synthetic data" if stored.equity.synthetic else ""
     metrics = {
-        f"metric_{name}": float(value)
+        f"metric_{name}": round(float(value), 6)
         for name, value in stored.trial.metrics.items()
         if value is not None
     }
@@ -46,7 +50,8 @@ def backtest(
             "symbols": ", ".join(stored.trial.symbols),
             "first_session": stored.trial.first_session.isoformat(),
             "last_session": stored.trial.last_session.isoformat(),
-            "equity": as_metadata(draw_equity(equity, title=f"{chosen.name}: equity")),
+            "synthetic": stored.equity.synthetic,
+            "equity": as_metadata(draw_equity(equity, title=f"{chosen.name}: equity{source}")),
             **metrics,
         },
     )

@@ -20,5 +20,8 @@ from quant_assets.workflows.recipes.bars import BarsRecipe
     check_specs=range_checks("bars"),
 )
 def bars(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
-    """OHLCV bars of the base's and the research timeframe; a stretch without trades has no row."""
+    """OHLCV bars of each session, of the landed base timeframe and of the research timeframe.
+
+    Futures follow the roll map's contract, unadjusted. A stretch without trades has no row.
+    """
     yield from materialize_range(context, BarsRecipe(), workspace.open(), picture=bars_picture)

@@ -23,7 +23,10 @@ LOOK_FORWARD_SESSIONS = 3
     check_specs=range_checks("bronze_trades"),
 )
 def bronze_trades(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
-    """Each candle, direction, stop and target of the grid whose target was reached first."""
+    """Each candle, direction, stop and target of the grid whose target was reached first.
+
+    The rows look ahead: they tell what would have won, and are never features.
+    """
     yield from materialize_range(
         context, BronzeTradesRecipe(), workspace.open(), picture=bronze_picture
     )

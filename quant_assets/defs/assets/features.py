@@ -22,5 +22,8 @@ LOOK_BACK_SESSIONS = 5
     check_specs=range_checks("features"),
 )
 def features(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
-    """Trend, momentum, volatility, order flow and clock of each bar; warm-up is null."""
+    """Trend, momentum, volatility, order flow and clock of each bar; warm-up is null.
+
+    A value knows its own bar and the bars before it, also of earlier sessions, and no later one.
+    """
     yield from materialize_range(context, FeaturesRecipe(), workspace.open())

@@ -19,7 +19,11 @@ SHOWN = ("strategy", "sharpe", "psr", "dsr", "n_trials", "is_stale")
     kinds={"polars", "parquet", "html"},
 )
 def leaderboard(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
-    """Out-of-sample results, each deflated by how many trials were made on its data."""
+    """Out-of-sample results, each deflated by how many trials were made on its data.
+
+    `psr` is the probability that the true Sharpe ratio is above 0, `dsr` that it is above what
+    the best of all trials shows by luck. The page is sortable and links to the tear sheets.
+    """
     opened = workspace.open()
     stored = store_leaderboard(opened)
     page = write_leaderboard_page(opened)

@@ -43,7 +43,10 @@ def training_set(context: dg.AssetExecutionContext, workspace: WorkspaceResource
 def model(
     context: dg.AssetExecutionContext, workspace: WorkspaceResource, tracking: TrackingResource
 ) -> dg.MaterializeResult[None]:
-    """Booster of a strategy: purged walk-forward folds and one on all rows, kept as text."""
+    """Booster of a strategy: purged walk-forward folds and one on all rows, kept as text.
+
+    A partition is a strategy: a file in `strategies` of the data root, or a built-in one.
+    """
     opened = workspace.open()
     chosen = strategy(opened, context.partition_key)
     stored = train_strategy(opened, chosen, tracker=tracking.open, progress=context.log.info)
@@ -55,6 +58,7 @@ def model(
         "symbols": ", ".join(made.content.symbols),
         "folds": len(made.folds),
         "auc_by_fold": ", ".join(f"{fold.scores['auc'] or 0.5:.3f}" for fold in made.folds),
+        "synthetic": stored.entry.synthetic,
         "sessions_set_aside": ", ".join(stored.set_aside) or "none",
     }
     for name, png in stored.pictures.items():

@@ -22,5 +22,8 @@ from quant_assets.workflows.recipes.momentum import LOOK_BACK_SESSIONS, Momentum
     check_specs=range_checks("momentum_days"),
 )
 def momentum_days(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
-    """Range, volume against its average, halts, class and quality of each day."""
+    """Range, volume against its average, halts, class and quality of each day.
+
+    One row a symbol and session; a day whose range and volume pass the scan is a momentum day.
+    """
     yield from materialize_range(context, MomentumDaysRecipe(), workspace.open())

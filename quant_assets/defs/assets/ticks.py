@@ -21,7 +21,10 @@ from quant_assets.workflows.recipes.roll_map import RollMapRecipe
     check_specs=range_checks("roll_map"),
 )
 def roll_map(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
-    """Active contract of each futures root and session, by landed volume; never goes back."""
+    """Active contract of each futures root and session, by landed volume; never goes back.
+
+    What is no futures root has no rows here: its partitions are not due.
+    """
     yield from materialize_range(context, RollMapRecipe(), workspace.open(), picture=roll_picture)
 
 

@@ -163,6 +163,6 @@ def _deliver_again(
         data = state.instigator_data._replace(cursor=cursor)
         instance.update_instigator_state(state.with_data(data))
         ticks[sensor] = len(_ticks(instance, sensor))
-    # The first of two ticks may have begun before the cursor was set back.
     for sensor, before in ticks.items():
-        daemon.wait_until(lambda one=sensor, n=before: len(_ticks(instance, one)) > n + 2)
+        daemon.wait_until(lambda one=sensor, n=before: len(_ticks(instance, one)) > n)
+        daemon.wait_until(lambda one=sensor: _ticks(instance, one)[0].status in ENDED)
