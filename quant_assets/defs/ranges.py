@@ -67,14 +67,16 @@ def materialize_range(
     inputs = input_tags(context)
     outcomes = list(make_range(workspace, recipe, owners, progress=report, view=view))
     bad = [outcome for outcome in outcomes if outcome.status in BROKEN]
-    yield dg.MaterializeResult(
-        metadata=_totals(outcomes) | _picture(picture, view, outcomes),
-        check_results=_checks(outcomes, bad),
-    )
-    for partition in sorted(set(owners.values())):
+    # Dagster copies the result's metadata to each partition: what is told once a run stands
+    # only on the last event, which is the one that an asset's page shows.
+    yield dg.MaterializeResult(check_results=_checks(outcomes, bad))
+    partitions = sorted(set(owners.values()))
+    totals = _totals(outcomes) | _picture(picture, view, outcomes)
+    for partition in partitions:
         own = [outcome for outcome in outcomes if owners[outcome.key] == partition]
         tags = version_tags(_version(own), recipe_code_version(recipe), inputs)
-        context.log_event(_event(context.asset_key, partition, own, tags))
+        told = totals if partition == partitions[-1] else {}
+        context.log_event(_event(context.asset_key, partition, own, tags, told))
     if bad and (len(owners) == 1 or _is_last_selected(context)):
         raise dg.Failure(
             description=f"{len(bad)} of {len(outcomes)} of {recipe.asset} not made: {_first(bad)}",
@@ -84,13 +86,21 @@ def materialize_range(
 
 
 def _event(
-    asset: dg.AssetKey, partition: str, own: Sequence[Outcome], tags: dict[str, str]
+    asset: dg.AssetKey,
+    partition: str,
+    own: Sequence[Outcome],
+    tags: dict[str, str],
+    told: dict[str, dg.MetadataValue],
 ) -> dg.AssetMaterialization:
     """Return the event that carries a partition's own data version."""
     states = sorted({outcome.status.value for outcome in own})
     rows = sum(outcome.rows for outcome in own)
+    own_metadata: dict[str, dg.MetadataValue | str | int] = {
+        "status": ", ".join(states),
+        "rows": rows,
+    }
     return dg.AssetMaterialization(
-        asset, partition=partition, metadata={"status": ", ".join(states), "rows": rows}, tags=tags
+        asset, partition=partition, metadata=own_metadata | told, tags=tags
     )
 
 

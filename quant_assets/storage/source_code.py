@@ -17,6 +17,8 @@ PACKAGE = "quant_assets"
 
 _NOT_PURE = frozenset(
     {"cli", "definitions", "defs", "resources", "workflows", "storage", "observe", "stages"}
+    # Pages and pictures show results and decide none: a new colour is no new trial.
+    | {"reports"}
 )
 
 

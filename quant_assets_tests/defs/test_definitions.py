@@ -2,6 +2,8 @@
 
 import dagster as dg
 import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster_shared.serdes import serialize_value
 
 from quant_assets.defs.location import load_location
 from quant_assets.defs.partitions import STRATEGIES
@@ -64,6 +66,13 @@ def test_ranged_assets_take_two_hundred_and_fifty_partitions_a_run(definitions):
         policy = graph.get(dg.AssetKey(name)).backfill_policy
         assert policy is not None
         assert policy.max_partitions_per_run == 250
+
+
+@pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition:DeprecationWarning")
+def test_the_location_can_be_sent_to_the_web_server(definitions):
+    """What the UI's process reads is built of types that Dagster can send."""
+    repository = definitions.get_repository_def()
+    assert "features" in serialize_value(RepositorySnap.from_def(repository))
 
 
 def test_no_asset_is_handed_a_value_by_an_io_manager(definitions):
