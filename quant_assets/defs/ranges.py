@@ -100,7 +100,7 @@ def _event(
         "rows": rows,
     }
     return dg.AssetMaterialization(
-        asset, partition=partition, metadata=own_metadata | told, tags=tags
+        asset, partition=partition, metadata={**own_metadata, **told}, tags=tags
     )
 
 

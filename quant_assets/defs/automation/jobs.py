@@ -97,3 +97,10 @@ backtest_job = dg.define_asset_job(
         "itself: each backtest is a trial, and every trial makes the others count less."
     ),
 )
+
+publish_job = dg.define_asset_job(
+    "publish_job",
+    selection=dg.AssetSelection.assets("sessions", "leaderboard", "warehouse"),
+    executor_def=dg.in_process_executor,
+    description="Calendars, leaderboard with its page, and the views of the warehouse.",
+)

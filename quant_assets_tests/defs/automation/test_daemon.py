@@ -18,12 +18,14 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick,
 from quant_assets.cli.home import DEFAULT_CONFIG
 from quant_assets.cli.ui import WORKSPACE_FILE
 from quant_assets.defs.automation.drops import dropped_files
+from quant_assets.defs.automation.publishing import finished_runs
 from quant_assets.defs.automation.sessions import landed_sessions
 from quant_assets.defs.partitions import SYMBOLS
 from quant_assets.workflows.workspace import Workspace
 from quant_assets_tests.defs.automation.market import sessions, write_csv
 
 DAYS = sessions(date(2024, 1, 8), date(2024, 1, 9))
+JOBS = ("land_files", "sessions_job", "publish_job")
 PATIENCE_S = 180.0
 ENDED = {TickStatus.SKIPPED, TickStatus.SUCCESS, TickStatus.FAILURE}
 
@@ -120,7 +122,8 @@ def test_each_file_is_landed_and_made_once_whatever_happens_to_the_daemon(daemon
         daemon.start()
         landed = _FirstCursor(instance, landed_sessions)
         daemon.wait_until(lambda: _cursor(instance, landed_sessions).count("done") == 1 or landed())
-        expected = {("land_files", "SUCCESS"): 1, ("sessions_job", "SUCCESS"): 1}
+        expected = {(job, "SUCCESS"): 1 for job in JOBS}
+        daemon.wait_until(lambda: _runs(instance)["publish_job", "SUCCESS"] == 1)
         assert _runs(instance) == expected
 
         events = {dropped_files: seen, landed_sessions: landed.value}
@@ -129,7 +132,7 @@ def test_each_file_is_landed_and_made_once_whatever_happens_to_the_daemon(daemon
         assert _runs(instance) == expected
 
         assert instance.get_dynamic_partitions(SYMBOLS.name) == ["EURUSD"]
-        for sensor in (dropped_files, landed_sessions):
+        for sensor in (dropped_files, landed_sessions, finished_runs):
             assert _errors(instance, sensor) == []
     index = Workspace.open(daemon.root).lake.index
     for table in ("bars", "training_set"):

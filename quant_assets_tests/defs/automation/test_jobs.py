@@ -25,6 +25,7 @@ def _assets(definitions: dg.Definitions, job: str) -> set[str]:
     [
         pytest.param(["sessions_job"], SYMBOL_DATES, id="symbol_and_date"),
         pytest.param(["model_job", "backtest_job"], STRATEGIES, id="strategy"),
+        pytest.param(["publish_job"], None, id="unpartitioned"),
     ],
 )
 def test_jobs_hold_all_assets_of_their_partitions(definitions, jobs, partitions):
