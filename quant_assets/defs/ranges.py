@@ -125,6 +125,10 @@ def _totals(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue]:
     }
     totals |= {f"partitions_{name}": dg.MetadataValue.int(n) for name, n in sorted(states.items())}
     totals |= {name: dg.MetadataValue.float(float(n)) for name, n in sorted(counts.items())}
+    seeds = {entry.seed for outcome in there for entry in outcome.entries if entry.synthetic}
+    if seeds:
+        named = ", ".join(str(seed) for seed in sorted(seeds, key=str))
+        totals["synthetic"] = dg.MetadataValue.text(f"SYNTHETIC market, seed {named}")
     if there:
         sessions = [outcome.key.session.isoformat() for outcome in there]
         totals["first_session"] = dg.MetadataValue.text(min(sessions))

@@ -5,8 +5,9 @@ from pathlib import Path
 import yaml
 
 from quant_assets.market.errors import InputError
+from quant_assets.storage.settings_files import SETTINGS_FILE
 from quant_assets.synthetic.market import DEMO_MARKET
-from quant_assets.workflows.demo_market import demo_sessions, write_demo_market
+from quant_assets.workflows.demo_market import FIRST_SESSION, demo_sessions, write_demo_market
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.landing.report import FileReport
 from quant_assets.workflows.workspace import INSTRUMENTS_FILE, Workspace
@@ -30,6 +31,7 @@ def land_demo_market(root: Path, *, seed: int) -> list[FileReport]:
         sessions_by_calendar=demo_sessions(workspace.calendars),
     )
     _name_instruments(root / INSTRUMENTS_FILE)
+    _set_start(root / SETTINGS_FILE)
     return list(ingest_files(Workspace.open(root), files))
 
 
@@ -38,6 +40,15 @@ def _name_instruments(path: Path) -> None:
     if not path.exists():
         invented = {"instruments": dict(DEMO_MARKET.invented_instruments)}
         path.write_text(f"# Synthetic stocks of the demo.\n{yaml.safe_dump(invented)}")
+
+
+def _set_start(path: Path) -> None:
+    """Let the date partitions start where the market does, so that the UI shows it at once."""
+    if not path.exists():
+        start = FIRST_SESSION.replace(day=1).isoformat()
+        path.write_text(
+            f"# Demo: partitions start with its market.\npartitions:\n  start: {start}\n"
+        )
 
 
 def check_synthetic(workspace: Workspace) -> None:
