@@ -16,7 +16,7 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 from quant_assets.defs.landed import landed_versions, observe, register
 from quant_assets.defs.location import load_location
 from quant_assets.defs.partitions import partition_key, range_tags, sessions_of
-from quant_assets.defs.selection import SessionRange, Wave, edges, select_assets, waves_of
+from quant_assets.defs.selection import SessionRange, Wave, edges, parts_of, select_assets, waves_of
 from quant_assets.observe.progress import Reported, listening
 from quant_assets.settings.model import PartitionGrain
 from quant_assets.workflows.ranges import Outcome, decide
@@ -86,7 +86,8 @@ def materialize(
     _, graph = load_graph()
     observe(instance, landed_versions(workspace))
     with _workers(workers) as crew:
-        for wave in waves_of(graph, select_assets(graph, selection)):
+        waves = waves_of(graph, select_assets(graph, selection))
+        for wave in (part for one in waves for part in parts_of(one, ranges)):
             register(instance, workspace)
             requests = _requests(workspace, wave, ranges)
             if wave.kind == "ranges":

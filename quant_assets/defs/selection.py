@@ -20,6 +20,8 @@ NEAR = timedelta(days=4)
 
 LONGEST_RANGE = 250
 
+BARS = "bars"
+
 Kind = Literal["ranges", "strategies", "once"]
 
 
@@ -101,6 +103,20 @@ def waves_of(graph: BaseAssetGraph, assets: Collection[dg.AssetKey]) -> list[Wav
     for key, number in level.items():
         groups.setdefault((number, _kind(graph, key)), []).append(key.to_user_string())
     return [Wave(tuple(names), kind) for (_, kind), names in sorted(groups.items())]
+
+
+def parts_of(wave: Wave, ranges: Collection[SessionRange]) -> list[Wave]:
+    """Return a wave cut behind the bars, where a symbol has more than one range.
+
+    What lies below looks back and forward on bars of neighbouring ranges: all of them must be
+    there first, or the result would depend on which range ran before which.
+    """
+    symbols = [one.symbol for one in ranges]
+    if wave.kind != "ranges" or BARS not in wave.assets or len(set(symbols)) == len(symbols):
+        return [wave]
+    cut = wave.assets.index(BARS) + 1
+    parts = (wave.assets[:cut], wave.assets[cut:])
+    return [Wave(assets, wave.kind) for assets in parts if assets]
 
 
 def _kind(graph: BaseAssetGraph, key: dg.AssetKey) -> Kind:

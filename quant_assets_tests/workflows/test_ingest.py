@@ -114,3 +114,19 @@ def test_rows_in_a_write_ahead_log_are_new_content(tmp_path: Path, root: Path) -
     workspace.state.close()
     assert (first.committed, same.reasons[-1].rule) == (2, "unchanged")
     assert (grown.status, grown.committed, grown.duplicates) == ("accept", 2, 2)
+
+
+def test_an_earlier_file_landed_again_after_a_later_one_restates_it(tmp_path: Path) -> None:
+    """A, then B with another close, then A: the lake holds A again, and each change is said."""
+    workspace = Workspace.open(tmp_path / "data")
+    file = tmp_path / "EURUSD60.csv"
+    first = [f"2024.03.05,{h:02d}:00,1.10,1.20,1.00,1.10,5" for h in range(24)]
+    other = [*first[:12], "2024.03.05,12:00,1.10,1.20,1.00,1.15,5", *first[13:]]
+    versions, rules = [], []
+    for lines in (first, other, first):
+        file.write_text("\n".join(lines) + "\n")
+        (report,) = ingest_files(workspace, [file])
+        rules.append([reason.rule for reason in report.reasons])
+        versions.append(workspace.lake.index.entries("raw_bars")[0].data_version)
+    assert versions[0] == versions[2] != versions[1]
+    assert rules == [[], ["restated"], ["restated"]]

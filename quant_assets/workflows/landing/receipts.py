@@ -31,8 +31,8 @@ UNCHANGED = "unchanged"
 
 _PACKAGES = ("quant_assets.workflows.landing", "quant_assets.storage.readers")
 
-EntryKey = tuple[str, str, str]
-"""Table, levels and session of an index entry."""
+LandedVersion = tuple[str, str, str, str]
+"""Table, levels and session of an index entry, and the data version that it had."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Receipt:
     """What stands in the state database of a file that was read before."""
 
     report: FileReport
-    partitions: tuple[EntryKey, ...]
+    partitions: tuple[LandedVersion, ...]
 
 
 @cache
@@ -90,7 +90,7 @@ def write_receipt(
     state: State, source: SourceFile, options: str, report: FileReport, entries: Iterable[Entry]
 ) -> None:
     """Record the end of a file: the last thing that is written of it."""
-    keys = [[entry.table, entry.hive, entry.session] for entry in entries]
+    keys = [[e.table, e.hive, e.session, e.data_version] for e in entries]
     row = {
         "sha256": source.sha256,
         "options": options,
@@ -103,10 +103,14 @@ def write_receipt(
 
 
 def is_in_lake(lake: Lake, receipt: Receipt) -> bool:
-    """Whether all that the file was landed in is still there: index rows and their files."""
-    levels = sorted({(table, hive) for table, hive, _ in receipt.partitions})
+    """Whether all that the file was landed in still stands as the file left it.
+
+    Where a later file has restated a partition, the first one is no longer what is there, and
+    landing it again is a restatement too.
+    """
+    levels = sorted({(table, hive) for table, hive, _, _ in receipt.partitions})
     held = {
-        (entry.table, entry.hive, entry.session): entry
+        (entry.table, entry.hive, entry.session, entry.data_version): entry
         for table, hive in levels
         for entry in lake.index.entries(table, hive=hive)
     }
@@ -164,5 +168,5 @@ def _from_json(values: dict[str, Any]) -> Receipt:
         last=values["to"],
         touched=tuple(Touched(t[0], date.fromisoformat(t[1]), t[2]) for t in values["touched"]),
     )
-    keys = [(str(k[0]), str(k[1]), str(k[2])) for k in values["partitions"]]
+    keys = [(str(k[0]), str(k[1]), str(k[2]), str(k[3])) for k in values["partitions"]]
     return Receipt(report, tuple(keys))
