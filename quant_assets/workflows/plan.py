@@ -7,7 +7,7 @@ from typing import Any
 
 from quant_assets.storage.state import TIMINGS
 from quant_assets.workflows.ranges import Outcome, decide, staleness, stored_entries
-from quant_assets.workflows.recipe import Key, Recipe, Status
+from quant_assets.workflows.recipe import Key, Plan, Recipe, Status
 from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
@@ -74,11 +74,17 @@ def _reason(recipe: Recipe, view: LakeView, key: Key, waiting: set[tuple[str, Ke
     """Return why a partition would be made; None where it is fresh or not due."""
     if any((asset, key) in waiting for asset in recipe.upstream):
         return "input would be made"
+    if not view.workspace.calendar(key.symbol).is_session(key.session):
+        return None
+    plan = recipe.plan(view, key)
+    if not isinstance(plan, Plan):
+        return None
+    # Also where what is stored is fresh: a neighbour that would be made may come out otherwise.
+    if any(need in waiting for need in plan.needs):
+        return "input would be made"
     decided = decide(recipe, view, key)
     if isinstance(decided, Outcome):
         return f"failed above: {decided.reason}" if decided.status is Status.SKIPPED else None
-    if any(need in waiting for need in decided.needs):
-        return "input would be made"
     return staleness(recipe, decided, stored_entries(recipe, view, key))
 
 
