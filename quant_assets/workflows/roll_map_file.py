@@ -14,7 +14,14 @@ from quant_assets.storage.package_data import load_calendars, load_instruments
 from quant_assets.storage.readers.base import Landed, RawBatch, SourceFile
 from quant_assets.storage.readers.sniff import FormatGuess, detect
 from quant_assets.storage.readers.sqlite import TickSqliteReader
-from quant_assets.ticks.roll_map import DateBasis, build_roll_map, date_bounds, dates_of, parse_mode
+from quant_assets.ticks.roll_map import (
+    DateBasis,
+    build_roll_map,
+    date_bounds,
+    dates_of,
+    parse_date_basis,
+    parse_mode,
+)
 
 BUSINESS_DAYS = "XNYS"
 """Calendar by which contracts expire: CME also holds short sessions on US holidays."""
@@ -54,7 +61,7 @@ def roll_map_of_file(
         If the file cannot be read.
     """
     parse_mode(mode)
-    basis = parse_basis(date_basis)
+    basis = parse_date_basis(date_basis)
     if not path.is_file() or detect(path) is not FormatGuess.SQLITE:
         raise InputError(
             asked=f"the roll map of {path.name}",
@@ -73,18 +80,6 @@ def roll_map_of_file(
     return pl.concat(
         [_of_root(volumes, one, mode, basis, book, raw_leader=raw_leader) for one in roots]
     )
-
-
-def parse_basis(text: str) -> DateBasis:
-    """Return the basis of that name, or raise `InputError` with those there are."""
-    try:
-        return DateBasis(text)
-    except ValueError as error:
-        raise InputError(
-            asked=f"date basis {text!r}",
-            found=f"the bases are {', '.join(DateBasis)}",
-            remedy="Choose one of them with --date-basis.",
-        ) from error
 
 
 def _of_root(
