@@ -39,11 +39,13 @@ def content_version(frame: pl.DataFrame) -> str:
 def _update_with_values(digest: Any, series: pl.Series) -> None:
     """Feed one column's validity and values to the digest."""
     # The mark comes always: without it a null's stand-in could pass for the value itself.
-    digest.update(b"nulls" if series.null_count() else b"whole")
-    if series.null_count():
-        digest.update(np.packbits(series.is_null().to_numpy()).tobytes())
-    if series.null_count() == series.len() and series.len():
+    nulls = series.null_count()
+    if nulls and nulls == series.len():
+        digest.update(b"empty")
         return
+    digest.update(b"nulls" if nulls else b"whole")
+    if nulls:
+        digest.update(np.packbits(series.is_null().to_numpy()).tobytes())
     dtype = series.dtype
     if isinstance(dtype, pl.Struct):
         for name in (f.name for f in dtype.fields):
@@ -67,7 +69,9 @@ def _update_with_values(digest: Any, series: pl.Series) -> None:
                 found=f"it is of type {dtype!r}, which no table has",
                 remedy="Cast it to a number, a text, an instant, a list or a struct.",
             )
-        digest.update(np.ascontiguousarray(values.fill_null(0).to_numpy()).tobytes())
+        if nulls:
+            values = values.fill_null(0)
+        digest.update(np.ascontiguousarray(values.to_numpy()))
 
 
 def digest_of(value: object) -> str:

@@ -4,11 +4,16 @@ import re
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import cache
 
 import dataframely as dy
 import polars as pl
 
 from quant_assets.market.errors import SchemaError, SymbolError
+
+_KEY_RULE = "primary_key"
+_NULL_RULE = "|nullability"
+"""Names that dataframely gives the rules of unique keys and, behind a column, of no nulls."""
 
 _SYMBOL = re.compile(r"^[A-Z0-9][A-Z0-9._-]{0,31}$")
 
@@ -55,16 +60,17 @@ class Table:
 
     def check(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the frame in column and row order, or raise `SchemaError`."""
-        missing = [name for name in self.schema.column_names() if name not in frame.columns]
+        wanted = self.schema.column_names()
+        missing = [name for name in wanted if name not in frame.columns]
         if missing:
             raise SchemaError(
                 asked=f"store rows in table {self.name!r}",
                 found=f"columns {', '.join(missing)} are missing",
-                remedy=f"Its columns are {', '.join(self.schema.column_names())}.",
+                remedy=f"Its columns are {', '.join(wanted)}.",
             )
-        ordered = frame.select(self.schema.column_names())
-        if self.order:
-            ordered = ordered.sort(self.order, maintain_order=True)
+        ordered = self._ordered(frame if frame.columns == wanted else frame.select(wanted))
+        if self._keeps_rules(ordered):
+            return ordered
         try:
             return self.schema.validate(ordered, cast=False)
         except (dy.exc.ValidationError, dy.exc.SchemaError) as error:
@@ -74,9 +80,68 @@ class Table:
                 remedy="The stage that made them breaks its table's contract: report it.",
             ) from error
 
+    def _ordered(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows sorted, untouched where they stand in order already."""
+        if not self.order or (len(self.order) == 1 and rows[self.order[0]].is_sorted()):
+            return rows
+        return rows.sort(self.order, maintain_order=True)
+
+    def _keeps_rules(self, ordered: pl.DataFrame) -> bool:
+        """Whether the schema would find nothing; False where only it can tell.
+
+        Its own check builds every rule anew and marks every row, which costs more than the commit
+        of a small partition; here each rule is built once and answers with one value.
+        """
+        gate = _gate(self.schema)
+        return (
+            dict(ordered.schema) == gate.types
+            and not any(ordered[name].null_count() for name in gate.whole)
+            and _is_unique(ordered, gate.key)
+            and bool(ordered.select(gate.keeps).item())
+        )
+
     def empty(self) -> pl.DataFrame:
         """Return a frame of no rows in the table's columns."""
         return self.schema.create_empty()
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """A schema's rules in a form that answers for a whole frame at once."""
+
+    types: dict[str, pl.DataType]
+    key: tuple[str, ...]
+    whole: tuple[str, ...]
+    """Columns that hold no null."""
+    keeps: pl.Expr
+    """The other rules, all of all rows as one value."""
+
+
+@cache
+def _gate(schema: type[dy.Schema]) -> _Gate:
+    """Return the gate of a schema, from the schema's own rules; a rule that is null holds."""
+    rules = schema._validation_rules(with_cast=False)  # noqa: SLF001  no public form is cached
+    holds = [
+        rule.expr.fill_null(value=True).all()
+        for name, rule in rules.items()
+        if name != _KEY_RULE and not name.endswith(_NULL_RULE)
+    ]
+    return _Gate(
+        types=dict(schema.create_empty().schema),
+        key=tuple(schema.primary_key()),
+        whole=tuple(name.removesuffix(_NULL_RULE) for name in rules if name.endswith(_NULL_RULE)),
+        keeps=pl.all_horizontal(pl.lit(value=True), *holds),
+    )
+
+
+def _is_unique(ordered: pl.DataFrame, key: tuple[str, ...]) -> bool:
+    """Whether no key comes twice; ascending rows show it without a table of all keys."""
+    if not key or ordered.height < 2:
+        return True
+    first = ordered[key[0]]
+    if first.is_sorted() and first.n_unique() == first.len():
+        return True
+    return not bool(ordered.select(pl.struct(key).is_duplicated().any()).item())
 
 
 @dataclass(frozen=True, order=True)

@@ -23,6 +23,7 @@ from quant_assets.storage.readers.dbn_asides import Asides
 from quant_assets.storage.readers.dbn_header import DbnHeader, read_header
 from quant_assets.storage.readers.dbn_layouts import Layout, Words, check_records, layout_of
 from quant_assets.storage.readers.dbn_manifest import check_manifest
+from quant_assets.storage.readers.dbn_sorter import Sorter
 from quant_assets.storage.readers.dbn_stream import DbnStream, open_dbn
 from quant_assets.storage.readers.dbn_symbology import Codes, Symbology
 
@@ -98,7 +99,6 @@ class DbnReader:
         first_record = 1
         for block in stream.blocks(record_bytes=width, records=_block_size(layout)):
             words = block.view(np.int64).reshape(-1, width // 8)
-            check_records(words, layout, width=width, first_record=first_record)
             yield from body.batches(words, first_record)
             first_record += len(words)
             self.tally.bytes_read = stream.file_bytes_read
@@ -137,6 +137,7 @@ class _Body:
         self._header = header
         self._layout = layout
         self._names = names
+        self._sorter = Sorter.of(layout, header, names)
         self._last_stamp = np.iinfo(np.int64).min
         self.asides = Asides(layout.kind)
         self.disorder = 0
@@ -144,8 +145,20 @@ class _Body:
 
     def batches(self, words: Words, first_record: int) -> Iterator[RawBatch]:
         """Give the rows of one block by symbol and contract, each in the file's order."""
+        sound = self._sorter.sort(words) if self._sorter else None
+        if sound is None:
+            yield from self._judged(words, first_record)
+            return
+        self._watch_order(sound.stamps_at_ends, sound.disorder)
+        places = sound.rows.view(np.uint64) + np.uint64(first_record)
+        yield from self._cut(self._frame(sound.columns, places, sound.codes), sound.codes)
+
+    def _judged(self, words: Words, first_record: int) -> Iterator[RawBatch]:
+        """Give the rows of one block of whatever kind and quality."""
+        check_records(words, self._layout, width=8 * words.shape[1], first_record=first_record)
         places = np.arange(first_record, first_record + len(words), dtype=np.uint64)
-        self._watch_order(frames.index_stamps(words, self._layout))
+        stamps = frames.index_stamps(words, self._layout)
+        self._watch_order(stamps[[0, -1]], int(np.count_nonzero(stamps[1:] < stamps[:-1])))
         words, places = self._only(self._is_trade(words, places), words, places)
         if len(words):
             good = self.asides.good_values(words, places, self._layout)
@@ -163,7 +176,11 @@ class _Body:
             words = np.take(words, rows, axis=0)
             places, codes = np.take(places, rows), np.take(codes, rows)
             frame = None if frame is None else frame[rows]
-        yield from self._split(words, places, codes, frame)
+        if not len(words):
+            return
+        if frame is None:
+            frame = self._frame_of(words, places, codes)
+        yield from self._cut(frame, codes)
 
     @staticmethod
     def _only(
@@ -174,11 +191,10 @@ class _Body:
         rows = np.flatnonzero(good)
         return np.take(words, rows, axis=0), np.take(places, rows)
 
-    def _watch_order(self, stamps: npt.NDArray[np.int64]) -> None:
+    def _watch_order(self, at_ends: npt.NDArray[np.int64], disorder: int) -> None:
         """Count records whose index stamp lies before the one of the record ahead of them."""
-        self.disorder += int(np.count_nonzero(stamps[1:] < stamps[:-1]))
-        self.disorder += int(stamps[0] < self._last_stamp)
-        self._last_stamp = int(stamps[-1])
+        self.disorder += disorder + int(at_ends[0] < self._last_stamp)
+        self._last_stamp = int(at_ends[-1])
 
     def _is_trade(self, words: Words, places: _Places) -> npt.NDArray[np.bool_] | None:
         """Return which records of a tick schema are trades, None for all; count the others."""
@@ -210,16 +226,10 @@ class _Body:
         named = zip(definitions["raw_symbol"].to_list(), days.tolist(), strict=True)
         return np.array([self._names.code_of_symbol(*each) for each in named], dtype=np.int32)
 
-    def _split(
-        self, words: Words, places: _Places, codes: Codes, frame: pl.DataFrame | None
-    ) -> Iterator[RawBatch]:
+    def _cut(self, frame: pl.DataFrame, codes: Codes) -> Iterator[RawBatch]:
         """Give rows that are sorted by code as one batch a code."""
-        if not len(words):
-            return
         changes = np.flatnonzero(codes[1:] != codes[:-1]) + 1
         edges = [0, *changes.tolist(), len(codes)]
-        if frame is None:
-            frame = self._frame(words, places, codes)
         has_contracts = self._layout.kind in {Landed.BARS, Landed.TICKS}
         for start, end in pairwise(edges):
             target = self._names.target(int(codes[start]))
@@ -234,13 +244,16 @@ class _Body:
                 bar_schema=self._layout.schema if self._layout.kind is Landed.BARS else None,
             )
 
-    def _frame(self, words: Words, places: _Places, codes: Codes) -> pl.DataFrame:
+    def _frame_of(self, words: Words, places: _Places, codes: Codes) -> pl.DataFrame:
         if self._layout.kind is Landed.STATUS:
             return frames.status_frame(words, places)
+        return self._frame(frames.cut_columns(words, self._layout), places, codes)
+
+    def _frame(self, columns: frames.Columns, places: _Places, codes: Codes) -> pl.DataFrame:
         counts = self._names.counts_in_unit(codes)
         if self._layout.kind is Landed.BARS:
-            return frames.bars_frame(words, places, counts)
-        return frames.ticks_frame(words, places, counts)
+            return frames.bars_frame(columns, places, counts)
+        return frames.ticks_frame(columns, places, counts)
 
 
 def _rows_by_code(codes: Codes, good: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.intp] | None:

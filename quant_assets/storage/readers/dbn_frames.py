@@ -11,6 +11,7 @@ import polars as pl
 
 from quant_assets.market.columns import PRICE_SCALE, SIDES, UTC_NS
 from quant_assets.market.errors import FileRejectedError
+from quant_assets.storage.readers.base import Landed
 from quant_assets.storage.readers.dbn_layouts import UNDEF_PRICE, Layout, Words
 
 _NO_STAMP = -1
@@ -24,6 +25,9 @@ _IS_ACTION = np.isin(np.arange(256), list(b"ACMRTFN"))
 _YES_NO: dict[int, bool | None] = {ord("Y"): True, ord("N"): False, ord("~"): None}
 
 Places = npt.NDArray[np.uint64]
+
+Columns = dict[int, npt.NDArray[np.int64]]
+"""Words of records by their number, each contiguous and with memory of its own."""
 
 
 def index_stamps(words: Words, layout: Layout) -> npt.NDArray[np.int64]:
@@ -57,38 +61,58 @@ def is_trade(words: Words, places: Places) -> npt.NDArray[np.bool_]:
     return trades
 
 
+def column_words(layout: Layout) -> tuple[int, ...]:
+    """Return the words that the columns of bars or ticks are made of."""
+    if layout.kind is Landed.BARS:
+        return _BAR_WORDS
+    has_quote = layout.widths[0] >= 8 * len(_QUOTE_WORDS)
+    return _QUOTE_WORDS if has_quote else _TRADE_WORDS
+
+
+_BAR_WORDS = (1, 2, 3, 4, 5, 6)
+_TRADE_WORDS = (1, 2, 3, 4)
+_QUOTE_WORDS = (*_TRADE_WORDS, 6, 7, 8)
+_OHLC = ("open", "high", "low", "close")
+
+
+def cut_columns(words: Words, layout: Layout) -> Columns:
+    """Return the words of bars or ticks, each by itself."""
+    return {word: np.ascontiguousarray(words[:, word]) for word in column_words(layout)}
+
+
 def bars_frame(
-    words: Words, places: Places, counts: npt.NDArray[np.float64] | float
+    columns: Columns, places: Places, counts: npt.NDArray[np.float64] | float
 ) -> pl.DataFrame:
     """Return bars; prices in quote currency, volume in units.
 
     Parameters
     ----------
+    columns
+        Words by their number.
     counts : float, or float64 array of shape (n,)
         Counts of the vendor's volume in one unit.
     """
     return pl.DataFrame(
         [
-            _stamp("bar_start", words[:, 1]),
-            *(_price(name, words[:, word]) for word, name in enumerate(_OHLC, start=2)),
-            pl.Series("volume", words.view(np.uint64)[:, 6] / counts),
-            _nulls("bid", pl.Float64(), len(words)),
-            _nulls("ask", pl.Float64(), len(words)),
+            _stamp("bar_start", columns[1]),
+            *(_price(name, columns[word]) for word, name in enumerate(_OHLC, start=2)),
+            pl.Series("volume", columns[6].view(np.uint64) / counts),
+            _nulls("bid", pl.Float64(), len(places)),
+            _nulls("ask", pl.Float64(), len(places)),
             pl.Series("place", places),
         ]
     )
 
 
-_OHLC = ("open", "high", "low", "close")
-
-
 def ticks_frame(
-    words: Words, places: Places, counts: npt.NDArray[np.float64] | float
+    columns: Columns, places: Places, counts: npt.NDArray[np.float64] | float
 ) -> pl.DataFrame:
     """Return trades with the quote that stood before them, where the schema has one.
 
     Parameters
     ----------
+    columns
+        Words by their number.
     counts : float, or float64 array of shape (n,)
         Counts of the vendor's sizes in one unit.
 
@@ -97,22 +121,33 @@ def ticks_frame(
     FileRejectedError
         Rule `damaged_record`, if a side is none of A, B and N.
     """
-    halves = words.view(np.uint32)
-    has_quote = words.shape[1] >= 10
+    quote_sizes = columns.get(8)
     return pl.DataFrame(
         [
-            _stamp("ts", words[:, 1]),
-            _stamp("ts_recv", words[:, 4]),
-            _fixed("price", words[:, 2]),
-            _fixed("bid", words[:, 6] if has_quote else None, len(words)),
-            _fixed("ask", words[:, 7] if has_quote else None, len(words)),
-            pl.Series("qty", halves[:, 6] / counts),
-            _size("bid_qty", halves[:, 16] / counts if has_quote else None, len(words)),
-            _size("ask_qty", halves[:, 17] / counts if has_quote else None, len(words)),
-            _sides(words.view(np.uint8)[:, 29], places),
+            _stamp("ts", columns[1]),
+            _stamp("ts_recv", columns[4]),
+            _fixed("price", columns[2]),
+            _fixed("bid", columns.get(6), len(places)),
+            _fixed("ask", columns.get(7), len(places)),
+            pl.Series("qty", _low(columns[3]) / counts),
+            _size("bid_qty", None if quote_sizes is None else _low(quote_sizes), counts, places),
+            _size("ask_qty", None if quote_sizes is None else _high(quote_sizes), counts, places),
+            _sides(np.ascontiguousarray(columns[3].view(np.uint8)[_SIDE_BYTE::8]), places),
             pl.Series("place", places),
         ]
     )
+
+
+_SIDE_BYTE = 5
+"""Byte of the side within word 3, behind the size and the action."""
+
+
+def _low(words: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
+    return words.view(np.uint32)[0::2]
+
+
+def _high(words: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
+    return words.view(np.uint32)[1::2]
 
 
 def status_frame(words: Words, places: Places) -> pl.DataFrame:
@@ -122,7 +157,7 @@ def status_frame(words: Words, places: Places) -> pl.DataFrame:
     actions, reasons = _status_names()
     return pl.DataFrame(
         [
-            _stamp("ts", words[:, 1]),
+            _stamp("ts", words[:, 1].copy()),
             pl.Series("action", _names(shorts[:, 12], actions), dtype=pl.String),
             pl.Series("reason", _names(shorts[:, 13], reasons), dtype=pl.String),
             pl.Series("is_trading", [_YES_NO.get(int(x)) for x in flags], dtype=pl.Boolean),
@@ -193,8 +228,8 @@ def damaged(record: int, found: str) -> FileRejectedError:
 
 
 def _stamp(name: str, values: npt.NDArray[np.int64]) -> pl.Series:
-    """Return stamps; an undefined one is null. The copy outlives the block's memory."""
-    stamps = pl.Series(name, values.copy())
+    """Return stamps; an undefined one is null."""
+    stamps = pl.Series(name, values)
     if len(values) and int(values.min()) < 0:
         stamps = stamps.to_frame().select(pl.when(stamps >= 0).then(stamps).alias(name))[name]
     return stamps.cast(UTC_NS)
@@ -213,7 +248,7 @@ def _fixed(name: str, values: npt.NDArray[np.int64] | None, count: int = 0) -> p
     """Return prices as counts of 1e-9; an undefined one is null."""
     if values is None:
         return _nulls(name, pl.Int64(), count)
-    return _without(pl.Series(name, values.copy()), values)
+    return _without(pl.Series(name, values), values)
 
 
 def _without(prices: pl.Series, values: npt.NDArray[np.int64]) -> pl.Series:
@@ -223,10 +258,15 @@ def _without(prices: pl.Series, values: npt.NDArray[np.int64]) -> pl.Series:
     return prices.to_frame().select(pl.when(is_given).then(pl.col(prices.name)))[prices.name]
 
 
-def _size(name: str, values: npt.NDArray[np.float64] | None, count: int) -> pl.Series:
+def _size(
+    name: str,
+    values: npt.NDArray[np.uint32] | None,
+    counts: npt.NDArray[np.float64] | float,
+    places: Places,
+) -> pl.Series:
     if values is None:
-        return _nulls(name, pl.Float64(), count)
-    return pl.Series(name, values)
+        return _nulls(name, pl.Float64(), len(places))
+    return pl.Series(name, values / counts)
 
 
 def _nulls(name: str, dtype: pl.DataType, count: int) -> pl.Series:

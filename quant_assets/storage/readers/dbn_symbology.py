@@ -41,6 +41,24 @@ class Target:
     qty_scale: float = 1.0
 
 
+@dataclass(frozen=True)
+class LandedIds:
+    """Instrument ids of one day that have a symbol of ours.
+
+    Parameters
+    ----------
+    ids : int64 array, ascending
+    codes : int32 array, ascending
+        Codes of their symbols, each once.
+    group_of_id : int64 array of shape of ids
+        Place in `codes` of each id's.
+    """
+
+    ids: npt.NDArray[np.int64]
+    codes: Codes
+    group_of_id: npt.NDArray[np.int64]
+
+
 def name_target(
     raw_symbol: str, *, on: date, instruments_by_symbol: Callable[[str], Instrument]
 ) -> Target:
@@ -84,6 +102,7 @@ class Symbology:
         self._targets: list[Target] = []
         self._code_of: dict[tuple[str, str | None], int] = {}
         self._days: dict[int, tuple[npt.NDArray[np.uint32], Codes]] = {}
+        self._landed: dict[int, LandedIds] = {}
 
     def target(self, code: int) -> Target:
         """Return what stands behind a code."""
@@ -116,6 +135,16 @@ class Symbology:
             here = days == day
             codes[here] = self._codes_of_day(ids[here], int(day))
         return codes
+
+    def landed_on(self, day: int) -> LandedIds:
+        """Return the ids that have a symbol of ours on a day."""
+        if day not in self._landed:
+            ids, codes = self._table(day)
+            has_symbol = [self.target(int(code)).symbol is not None for code in codes]
+            is_landed = np.array(has_symbol, dtype=np.bool_)
+            groups, group_of_id = np.unique(codes[is_landed], return_inverse=True)
+            self._landed[day] = LandedIds(ids[is_landed].astype(np.int64), groups, group_of_id)
+        return self._landed[day]
 
     def code_of_symbol(self, raw_symbol: str, day: int) -> int:
         """Return the code of a raw symbol that a record itself names."""

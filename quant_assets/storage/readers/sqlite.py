@@ -5,6 +5,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,8 @@ class TickSqliteReader:
             if table.missing:
                 yield self._without_columns(database.rows, table)
                 return
-            with read_table(database, table, folder) as rows:
+            make = partial(Typed, kind=table.kind, stamps=self._stamps)
+            with read_table(database, table, make, folder) as rows:
                 self.tally.rows_in += rows.count
                 yield from self._rows(table, rows)
         except (TableDamagedError, *DATABASE_ERRORS) as error:
@@ -127,19 +129,17 @@ class TickSqliteReader:
             yield Remark("empty_table", where=table.name)
         for row in rows.unreadable:
             yield self._aside("unreadable_number", table, row.place, row.raw, row.count)
-        for batch in rows.batches:
-            typed = Typed(batch, kind=table.kind, stamps=self._stamps)
-            for bad in typed.bad_rows():
+        for typed in rows.batches:
+            for bad in typed.bad_rows:
                 yield self._aside(bad.rule, table, bad.place, bad.raw)
-            frame = typed.frame()
-            if not frame.height:
+            if not typed.frame.height:
                 continue
             self._volumes.add(table, typed.stamps_ns, typed.volumes)
             yield RawBatch(
                 kind=table.kind,
                 symbol=table.contract.root,
                 contract=table.contract.code,
-                frame=frame,
+                frame=typed.frame,
                 bar_schema=_BAR_SCHEMA if table.kind is Landed.BARS else None,
                 place_prefix=f"{table.name}:",
             )

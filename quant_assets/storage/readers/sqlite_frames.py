@@ -1,6 +1,5 @@
 """From Arrow batches of a table to frames of the landed tables; bad rows are told apart."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +29,7 @@ class BadRow:
 
 
 class Typed:
-    """One batch, typed.
+    """One batch, typed at once; its raw rows are let go.
 
     Parameters
     ----------
@@ -44,13 +43,11 @@ class Typed:
     """
 
     def __init__(self, batch: pa.RecordBatch, *, kind: Landed, stamps: StampReader) -> None:
-        self._batch = batch
-        self._kind = kind
         self._rules: list[str] = list(RULES)
         read = stamps.read(batch.column("timestamp"))
         self._stamps_ns, self._faults = read.utc_ns, read.faults
         names = batch.schema.names[1:-1]
-        self._values = {name: self._numbers(name) for name in names}
+        self._values = {name: _numbers(batch.column(name)) for name in names}
         if kind is Landed.TICKS:
             self._fault("missing_value", ~np.isfinite(self._values["volume"]))
             for name in ("price", "bid", "ask"):
@@ -58,48 +55,35 @@ class Typed:
                 self._fault("price_out_of_range", (sizes > _PRICE_BOUND) & np.isfinite(sizes))
         self._good = self._faults == 0
         self._all_good = bool(self._good.all())
-
-    @property
-    def stamps_ns(self) -> npt.NDArray[np.int64]:
+        self.bad_rows = [] if self._all_good else self._bad_rows(batch)
+        """The rows that are set aside."""
+        self.stamps_ns: npt.NDArray[np.int64] = self._only(self._stamps_ns)
         """Stamps of the good rows, nanoseconds UTC."""
-        return self._only(self._stamps_ns)
-
-    @property
-    def volumes(self) -> Floats:
+        self.volumes: Floats = self._only(self._values["volume"])
         """Volumes of the good rows; NaN where one is missing."""
-        return self._only(self._values["volume"])
+        columns = self._tick_columns() if kind is Landed.TICKS else self._bar_columns()
+        places = self._only(batch.column("rowid").to_numpy().astype(np.uint64))
+        self.frame = pl.DataFrame([*columns, pl.Series("place", places)])
+        """The good rows in the columns of their landed table, with their place."""
+        self._values.clear()
 
-    def frame(self) -> pl.DataFrame:
-        """Return the good rows in the columns of their landed table, with their place."""
-        places = self._batch.column("rowid").to_numpy().astype(np.uint64)
-        place = pl.Series("place", self._only(places))
-        if self._kind is Landed.TICKS:
-            return pl.DataFrame([*self._tick_columns(), place])
-        return pl.DataFrame([*self._bar_columns(), place])
-
-    def bad_rows(self) -> Iterator[BadRow]:
-        """Give the rows that are set aside."""
-        if self._all_good:
-            return
-        for row in np.flatnonzero(~self._good).tolist():
-            yield BadRow(
+    def _bad_rows(self, batch: pa.RecordBatch) -> list[BadRow]:
+        return [
+            BadRow(
                 rule=self._rules[self._faults[row]],
-                place=int(self._batch.column("rowid")[row].as_py()),
-                raw=self._raw(row),
+                place=int(batch.column("rowid")[row].as_py()),
+                raw=self._raw(batch, row),
             )
+            for row in np.flatnonzero(~self._good).tolist()
+        ]
 
-    def _raw(self, row: int) -> str:
+    def _raw(self, batch: pa.RecordBatch, row: int) -> str:
         """Return a row as it stood; a stamp that is no UTF-8 is shown with marks."""
-        stamp = self._batch.column("timestamp")[row].as_buffer()
+        stamp = batch.column("timestamp")[row].as_buffer()
         text = "NULL" if stamp is None else stamp.to_pybytes().decode("utf-8", errors="replace")
         numbers = [values[row] for values in self._values.values()]
         shown = ("" if np.isnan(number) else repr(float(number)) for number in numbers)
         return ",".join([text, *shown])[:_SHOWN]
-
-    def _numbers(self, name: str) -> Floats:
-        """Return a column; null becomes NaN, which SQLite itself cannot store."""
-        values: Floats = self._batch.column(name).to_numpy(zero_copy_only=False)
-        return values
 
     def _fault(self, rule: str, is_bad: npt.NDArray[np.bool_]) -> None:
         if not is_bad.any():
@@ -143,3 +127,9 @@ class Typed:
             return pl.Series(name, np.rint(values * PRICE_SCALE).astype(np.int64))
         counts = np.rint(np.where(is_number, values, 0.0) * PRICE_SCALE).astype(np.int64)
         return pl.select(pl.when(pl.Series(is_number)).then(pl.Series(counts)).alias(name))[name]
+
+
+def _numbers(column: pa.Array) -> Floats:
+    """Return a column; null becomes NaN, which SQLite itself cannot store."""
+    values: Floats = column.to_numpy(zero_copy_only=False)
+    return values

@@ -2,7 +2,8 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,16 +13,20 @@ import numpy as np
 import pyarrow as pa
 
 from quant_assets.storage.readers.sqlite_access import DATABASE_ERRORS, Database, rejected
+from quant_assets.storage.readers.sqlite_frames import Typed
 from quant_assets.storage.readers.sqlite_sql import count_rows, row_ids, select_plain, select_typed
 from quant_assets.storage.readers.sqlite_tables import TickTable
 
 _BATCH_ROWS = 1 << 17
-_BYTES_IN_MEMORY = 64 << 20
+_BYTES_IN_MEMORY = 256 << 20
 _MIXED_ROWS = 1 << 14
 _BATCH_OPTION = "adbc.sqlite.query.batch_rows"
 _SHOWN = 1000
 _UNREADABLE_SHOWN = 10_000
 _DECIMAL = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+
+
+Maker = Callable[[pa.RecordBatch], Typed]
 
 
 class TableDamagedError(Exception):
@@ -46,22 +51,30 @@ class TableRows:
     count
         Rows by `count(*)`.
     batches
-        Stamp as text, then numbers as Float64, in the order of `TickTable.columns`, then `rowid`.
+        The rows, typed.
     unreadable
         Rows that are not in the batches because a value is no number.
     """
 
     count: int
-    batches: Iterator[pa.RecordBatch]
+    batches: Iterator[Typed]
     unreadable: list[Unreadable] = field(default_factory=list)
 
 
 @contextmanager
-def read_table(database: Database, table: TickTable, scratch: Path) -> Iterator[TableRows]:
+def read_table(
+    database: Database, table: TickTable, make: Maker, scratch: Path
+) -> Iterator[TableRows]:
     """Read a table to its end; what does not fit in memory waits in `scratch`.
 
     The Arrow driver reads columns of one type. Where a column holds text among numbers, which it
     refuses, the rows come one by one from Python's driver.
+
+    Parameters
+    ----------
+    make
+        Types a batch: stamp as text, then numbers as Float64, in the order of `TickTable.columns`,
+        then `rowid`.
 
     Raises
     ------
@@ -69,7 +82,7 @@ def read_table(database: Database, table: TickTable, scratch: Path) -> Iterator[
         If it cannot be read, or holds another number of rows than it counts.
     """
     path = scratch / "table.arrow"
-    spool = _Spool(path)
+    spool = _Spool(path, make)
     try:
         try:
             count = _read_typed(database.arrow, table, spool)
@@ -91,11 +104,12 @@ class _MixedTypesError(Exception):
 
 
 class _Spool:
-    """Batches that wait: in memory first, in a file beyond `_BYTES_IN_MEMORY`."""
+    """Batches that wait: typed in memory first, as they came in a file when memory is full."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, make: Maker) -> None:
         self._path = path
-        self._kept: list[pa.RecordBatch] = []
+        self._make = make
+        self._kept: list[Typed] = []
         self._bytes = 0
         self._writer: Any = None
         self.rows = 0
@@ -104,23 +118,24 @@ class _Spool:
         """Take a batch."""
         self.rows += batch.num_rows
         if self._writer is None and self._bytes + batch.nbytes <= _BYTES_IN_MEMORY:
-            self._kept.append(batch)
+            self._kept.append(self._make(batch))
             self._bytes += batch.nbytes
             return
         if self._writer is None:
             self._writer = pa.ipc.new_file(str(self._path), batch.schema)
         self._writer.write_batch(batch)
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> Iterator[Typed]:
         """Give the batches in the order they came."""
         if self._writer is not None:
             self._writer.close()
-        yield from self._kept
+        while self._kept:
+            yield self._kept.pop(0)
         if self._writer is not None:
             with pa.OSFile(str(self._path), "rb") as file:
                 reader = pa.ipc.open_file(file)
                 for number in range(reader.num_record_batches):
-                    yield reader.get_batch(number)
+                    yield self._make(reader.get_batch(number))
 
     def clear(self) -> None:
         """Forget all."""
@@ -174,6 +189,15 @@ def _next(reader: Any) -> pa.RecordBatch | None:
         raise _fault(error) from error
 
 
+def _ahead(reader: Any) -> Iterator[pa.RecordBatch]:
+    """Give the driver's batches; one is read while the caller works on the one before."""
+    with ThreadPoolExecutor(1, thread_name_prefix="sqlite") as ahead:
+        pending = ahead.submit(_next, reader)
+        while (batch := pending.result()) is not None:
+            pending = ahead.submit(_next, reader)
+            yield batch
+
+
 def _fault(error: Exception) -> Exception:
     """Say what the database says, as what it means for the table or the file."""
     text = " ".join(str(error).split())
@@ -192,7 +216,7 @@ def _take(reader: Any, table: TickTable, spool: _Spool, first: int | None) -> No
         raise _MixedTypesError(str(reader.schema.types))
     names = [*table.columns, "rowid"]
     skipped = 1
-    while (batch := _next(reader)) is not None:
+    for batch in _ahead(reader):
         rows = batch.slice(skipped)
         skipped = 0
         columns = list(rows.columns)

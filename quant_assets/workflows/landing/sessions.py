@@ -44,17 +44,20 @@ def cut_by_session(frame: pl.DataFrame, *, time: str, calendar: SessionCalendar)
     stamps = frame[time].to_physical().to_numpy()
     first = calendar.bounds(calendar.first).start_ns
     end = calendar.bounds(calendar.last).next_start_ns
-    is_known = (stamps >= first) & (stamps < end)
     without = frame.clear()
-    if not is_known.all():
-        without = frame.filter(~is_known)
-        frame, stamps = frame.filter(is_known), stamps[is_known]
+    if stamps.size == 0:
+        return Cut([], without, OUTSIDE_CALENDAR)
+    edges = np.array([stamps.min(), stamps.max()])
+    if edges[0] < first or edges[1] >= end:
+        is_known = (stamps >= first) & (stamps < end)
+        known = cut_by_session(frame.filter(is_known), time=time, calendar=calendar)
+        return Cut(known.pieces, frame.filter(~is_known), OUTSIDE_CALENDAR)
+    days = calendar.assign(edges)
+    # Feeds are ordered by arrival: their stamps cross, but seldom the start of a session.
+    if days[0] == days[1]:
+        return Cut([(days[0].item(), frame)], without, OUTSIDE_CALENDAR)
     if bool(np.all(stamps[1:] >= stamps[:-1])):
         return Cut(_sliced(frame, stamps, calendar), without, OUTSIDE_CALENDAR)
-    # Feeds are ordered by arrival: their stamps cross, but seldom the start of a session.
-    edges = calendar.assign(np.array([stamps.min(), stamps.max()]))
-    if edges[0] == edges[1]:
-        return Cut([(edges[0].item(), frame)], without, OUTSIDE_CALENDAR)
     return Cut(_parted(frame, calendar.assign(stamps)), without, OUTSIDE_CALENDAR)
 
 
@@ -72,26 +75,28 @@ def is_outside_hours(
 ) -> npt.NDArray[np.bool_]:
     """Tell for each stamp of one session whether its market did not trade, by the calendar.
 
-    The same as `calendar.outside_hours`, which looks every stamp up; ascending stamps change
-    their answer only where the market opens or closes, so these instants are looked up instead.
+    The same as `calendar.outside_hours`, which looks every stamp up among all sessions; the answer
+    changes only where the market opens or closes, so these few instants are looked up instead.
     """
-    if bool(np.any(stamps[1:] < stamps[:-1])):
-        return calendar.outside_hours(stamps)
     bounds = calendar.bounds(session)
     turns = np.concatenate([calendar.break_start_ns, calendar.break_end_ns])
     inside = turns[(turns > bounds.start_ns) & (turns < bounds.next_start_ns)]
     edges = np.unique([bounds.start_ns, bounds.open_ns, bounds.close_ns, *inside])
     edges = edges[edges < bounds.next_start_ns]
-    ends = np.append(np.searchsorted(stamps, edges[1:], side="left"), stamps.size)
-    return np.repeat(calendar.outside_hours(edges), np.diff(ends, prepend=0))
+    is_out = calendar.outside_hours(edges)
+    lowest, highest = np.searchsorted(edges, [stamps.min(), stamps.max()], side="right") - 1
+    if lowest == highest:
+        return np.full(stamps.size, is_out[lowest])
+    if bool(np.all(stamps[1:] >= stamps[:-1])):
+        ends = np.append(np.searchsorted(stamps, edges[1:], side="left"), stamps.size)
+        return np.repeat(is_out, np.diff(ends, prepend=0))
+    return is_out[np.searchsorted(edges, stamps, side="right") - 1]
 
 
 def _sliced(
     frame: pl.DataFrame, stamps: npt.NDArray[np.int64], calendar: SessionCalendar
 ) -> list[tuple[date, pl.DataFrame]]:
     """Cut ascending rows without copying them."""
-    if frame.height == 0:
-        return []
     first, last = (day.item() for day in calendar.assign(stamps[[0, -1]]))
     pieces, begin = [], 0
     for session in calendar.between(first, last):

@@ -6,10 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from quant_assets.bars.kernels import sum_by_group
 from quant_assets.market.timeframes import NS_PER_DAY, NS_PER_MINUTE
+from quant_assets.ticks.kernels import sum_by_day
 
 IST_OFFSET_NS = 330 * NS_PER_MINUTE
 """India is five and a half hours ahead of UTC, all year and all years of our data."""
+
+_START = np.zeros(1, dtype=np.int64)
 
 OFFSETS_NS = {"utc": 0, "ist": IST_OFFSET_NS}
 
@@ -33,11 +37,12 @@ def partition_stats(frame: pl.DataFrame, *, time: str, volume: str) -> dict[str,
     stamps = frame[time].to_physical().to_numpy()
     amounts = frame[volume].to_numpy()
     return {
-        "volume": _sum(amounts),
+        "volume": float(sum_by_group(amounts, _START, np.array([amounts.size]))[0]),
         "first": iso(int(stamps.min())),
         "last": iso(int(stamps.max())),
         "volume_by_date": {
-            basis: _by_date(stamps + offset, amounts) for basis, offset in OFFSETS_NS.items()
+            basis: _by_date(stamps + offset if offset else stamps, amounts)
+            for basis, offset in OFFSETS_NS.items()
         },
     }
 
@@ -52,25 +57,9 @@ def iso(stamp_ns: int) -> str:
 
 def _by_date(stamps: npt.NDArray[np.int64], amounts: npt.NDArray[np.float64]) -> dict[str, float]:
     """Return the sum of the amounts of each date that has a row, in row order."""
-    if np.any(stamps[1:] < stamps[:-1]):
-        order = np.argsort(stamps // NS_PER_DAY, kind="stable")
-        stamps, amounts = stamps[order], amounts[order]
-    sums: dict[str, float] = {}
-    begin = 0
-    while begin < stamps.size:
-        day = int(stamps[begin]) // NS_PER_DAY
-        end = _end_of_day(stamps, begin, day)
-        sums[str(np.datetime64(day, "D"))] = _sum(amounts[begin:end])
-        begin = end
-    return sums
-
-
-def _end_of_day(stamps: npt.NDArray[np.int64], begin: int, day: int) -> int:
-    """Return where the rows of a day end; days ascend, the rows of one day need not."""
-    days_later = stamps[begin:] >= (day + 1) * NS_PER_DAY
-    return begin + int(np.argmax(days_later)) if days_later.any() else int(stamps.size)
-
-
-def _sum(amounts: npt.NDArray[np.float64]) -> float:
-    """Add up in row order: pairwise sums would depend on how rows are cut into partitions."""
-    return float(np.cumsum(amounts)[-1])
+    first, last = (int(edge) // NS_PER_DAY for edge in (stamps.min(), stamps.max()))
+    sums, counts = sum_by_day(stamps, amounts, first, last - first + 1)
+    return {
+        str(np.datetime64(first + int(place), "D")): float(sums[place])
+        for place in np.flatnonzero(counts)
+    }

@@ -190,7 +190,8 @@ class Store:
         ]
         full = rows.with_columns(added)
         full = number(full) if SEQ in wanted else full.sort("bar_start")
-        return full.select(wanted.keys()).cast(wanted)  # type: ignore[arg-type]
+        ordered = full.select(wanted.keys())
+        return ordered if dict(ordered.schema) == wanted else ordered.cast(wanted)  # type: ignore[arg-type]
 
 
 def _merge(partition: Partition, landed: pl.DataFrame | None, new: pl.DataFrame) -> Merged:

@@ -1,0 +1,83 @@
+"""A table's check against the schema's own verdict, row by row and rule by rule."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import dataframely as dy
+import polars as pl
+import pytest
+
+import quant_assets
+from quant_assets.market.errors import SchemaError
+from quant_assets.market.tables import Table
+
+ROWS = 12
+
+
+def _all_tables() -> list[Table]:
+    """Return every table that a package's `schema` module declares."""
+    found: dict[str, Table] = {}
+    for module in pkgutil.walk_packages(quant_assets.__path__, "quant_assets."):
+        if module.name.endswith(".schema"):
+            values = vars(importlib.import_module(module.name)).values()
+            found |= {one.name: one for one in values if isinstance(one, Table)}
+    return [found[name] for name in sorted(found)]
+
+
+TABLES = _all_tables()
+
+
+def _sample(table: Table) -> pl.DataFrame:
+    """Return rows that keep the rules of a table, of which none may be null."""
+    rows = table.schema.sample(ROWS, generator=dy.random.Generator(seed=5))
+    assert not rows.is_empty()
+    return rows
+
+
+def _breaches(table: Table) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield the sample with one rule broken in one row, rule by rule."""
+    rows = _sample(table)
+    for name, column in table.schema.columns().items():
+        for label, value in (("null", None), ("nan", float("nan")), ("inf", float("inf"))):
+            if value is None or isinstance(column, dy.Float64 | dy.Float32):
+                last = pl.int_range(pl.len()) == pl.len() - 1
+                changed = pl.when(last).then(pl.lit(value, rows[name].dtype)).otherwise(name)
+                yield f"{name} {label}", rows.with_columns(changed.alias(name))
+        yield f"{name} type", rows.with_columns(pl.col(name).is_null().alias(name))
+    yield "every row twice", pl.concat([rows, rows])
+
+
+def test_tables_of_all_stages_are_found() -> None:
+    """The walk over the packages finds tables of early and late stages."""
+    assert {"raw_ticks", "raw_bars", "bars", "features", "predictions"} <= {t.name for t in TABLES}
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_sound_rows_pass_in_order(table: Table) -> None:
+    """Sound rows come out sorted, as the schema itself would give them."""
+    rows = _sample(table)
+    expected = rows.sort(table.order, maintain_order=True) if table.order else rows
+    assert table.check(rows).equals(table.schema.validate(expected))
+    assert table.check(rows.select(reversed(rows.columns))).equals(expected)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_verdict_is_the_schemas(table: Table) -> None:
+    """What the schema refuses is refused, and nothing else."""
+    verdicts = []
+    for label, rows in _breaches(table):
+        is_valid = table.schema.is_valid(rows, cast=False)
+        verdicts.append(is_valid)
+        if is_valid:
+            assert table.check(rows).height == rows.height, label
+        else:
+            with pytest.raises(SchemaError):
+                table.check(rows)
+    assert not all(verdicts)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_empty_rows_pass(table: Table) -> None:
+    """No rows break no rule."""
+    assert table.check(table.empty()).equals(table.empty())
