@@ -1,123 +1,279 @@
-"""The possibility kernel: exact, one candle after another.
+"""Kernels of the possibility engine: which stops win with which targets, entry by entry.
 
-The first-passage scans stand in this file and are not taken from `paths`: numba's cache follows
-the file of the cached function alone, and would go on with old code after a change over there.
+A nearer level is never reached later than a farther one. So of the ascending stops, those that win
+with a target are a tail, and one number, the first of them, says them all: a RUN is (entry,
+direction, target, first winning stop, exit candle), and stands for as many wins as stops follow.
+Everything else is made of runs: counts, rows, pages of a file.
 """
 
 import numpy as np
 from numba import njit
 
-NEVER = np.iinfo(np.int64).max
-"""Stands for a level that the look-forward does not reach; later than any candle."""
+from quant_assets.paths.kernels import reach_levels
+
+RUN_FIELDS = 5
+ENTRY, DIRECTION, TARGET, FIRST_STOP, EXIT = range(RUN_FIELDS)
+"""Columns of a run; direction 0 is a buy and 1 a sell."""
+
+TIE_LOSES, TIE_WINS, TIE_DRILLS = range(3)
+"""What becomes of a candle that reaches both levels; drilling asks finer prices within it."""
 
 
 @njit(cache=True, nogil=True)
-def _rising_hits(
-    values: np.ndarray, levels: np.ndarray, start: int, end: int, hits: np.ndarray
+def winning_stops(
+    target_hits: np.ndarray,
+    n_targets: int,
+    stop_hits: np.ndarray,
+    n_stops: int,
+    first_alike: np.ndarray,
+    first_later: np.ndarray,
 ) -> None:
-    """Write the first index in [start, end) at or above each level; levels ascend."""
-    n_levels = levels.shape[0]
-    reached = 0
-    for idx in range(start, end):
-        while reached < n_levels and values[idx] >= levels[reached]:
-            hits[reached] = idx
-            reached += 1
-        if reached == n_levels:
-            return
-    for level in range(reached, n_levels):
-        hits[level] = NEVER
+    """Write, for each target that is reached, where its stops change from earlier to later.
+
+    Parameters
+    ----------
+    target_hits, stop_hits : int32 arrays
+        First passages in ascending order of levels; the first `n_targets` and `n_stops` count.
+    first_alike : int32 array
+        Filled: the first stop that is reached in the target's candle or later, or never.
+    first_later : int32 array
+        Filled: the first stop that is reached after the target's candle, or never. Stops between
+        the two are ambiguous: the candle reaches both levels, in an order that it hides.
+    """
+    alike, later = 0, 0
+    for target in range(n_targets):
+        hit = target_hits[target]
+        while alike < n_stops and stop_hits[alike] < hit:
+            alike += 1
+        later = max(later, alike)
+        while later < n_stops and stop_hits[later] == hit:
+            later += 1
+        first_alike[target] = alike
+        first_later[target] = later
 
 
 @njit(cache=True, nogil=True)
-def _falling_hits(
-    values: np.ndarray, levels: np.ndarray, start: int, end: int, hits: np.ndarray
-) -> None:
-    """Write the first index in [start, end) at or below each level; levels descend."""
-    n_levels = levels.shape[0]
-    reached = 0
-    for idx in range(start, end):
-        while reached < n_levels and values[idx] <= levels[reached]:
-            hits[reached] = idx
-            reached += 1
-        if reached == n_levels:
-            return
-    for level in range(reached, n_levels):
-        hits[level] = NEVER
+def drill_down(
+    fine_up: np.ndarray,
+    fine_down: np.ndarray,
+    first_fine: int,
+    end_fine: int,
+    target: float,
+    price: float,
+    sign: float,
+    stop_factors: np.ndarray,
+    stop_shift: float,
+    alike: int,
+    later: int,
+) -> int:
+    """Return the first stop that wins within one ambiguous candle, by the finer prices of it.
+
+    Parameters
+    ----------
+    fine_up, fine_down : float64 arrays of shape (n_fine,)
+        Finer highs and lows, each so turned that the target and the stop are reached from below.
+    first_fine, end_fine
+        The candle's own, [first_fine, end_fine).
+    target
+        The target's level, turned as `fine_up` is.
+    sign
+        Sign by which stop levels are turned, as `fine_down` is.
+    alike, later
+        The ambiguous stops, [alike, later).
+
+    Returns
+    -------
+    int
+        A finer bar that reaches both is a loss again. Where the finer prices do not reach the
+        target they do not tell, and all ambiguous stops lose.
+    """
+    adverse = -np.inf
+    for idx in range(first_fine, end_fine):
+        if fine_down[idx] > adverse:  # noqa: PLR1730 -- NaN must not pass, as max lets it
+            adverse = fine_down[idx]
+        if fine_up[idx] >= target:
+            first = alike
+            while first < later and adverse >= sign * (price * stop_factors[first] + stop_shift):
+                first += 1
+            return first
+    return later
 
 
 @njit(cache=True, nogil=True)
 def find_winning_trades_numba(
     high: np.ndarray,
-    low: np.ndarray,
+    fallen: np.ndarray,
     close: np.ndarray,
+    next_high: np.ndarray,
+    next_fallen: np.ndarray,
     first_entry: int,
-    n_entries: int,
+    end_entry: int,
     sl_ratios: np.ndarray,
     tp_ratios: np.ndarray,
     max_lookforward: int,
     tp_spread: float,
     sl_spread: float,
-    tie_wins: bool,  # noqa: FBT001 -- numba takes values by position
-    out: np.ndarray,
+    tie: int,
+    fine_high: np.ndarray,
+    fine_fallen: np.ndarray,
+    fine_bounds: np.ndarray,
+    runs: np.ndarray,
+    totals: np.ndarray,
 ) -> int:
-    """Write the winning trades of some candles, and return how many there are.
+    """Write the runs of winning trades of some candles, and return how many there are.
 
     A trade enters at candle i's close; levels are looked for from candle i+1 to
-    i+max_lookforward, both included. It wins where its target is reached before its stop; in the
-    same candle it wins only with `tie_wins`. NaN extremes reach nothing; a close that is NaN,
-    infinite or not above zero enters nothing.
+    i+max_lookforward, both included. It wins where its target is reached before its stop. NaN
+    extremes reach nothing; a close that is NaN, infinite or not above zero enters nothing.
 
     Parameters
     ----------
-    high, low, close : float64 arrays of shape (n,)
-    first_entry, n_entries
-        Candles [first_entry, n_entries) are entered; both at most n.
+    high, fallen, close : float64 arrays of shape (n,)
+        `fallen` holds the lows, each with its sign turned.
+    next_high, next_fallen : int32 arrays of shape (n,)
+        `next_records` of them.
+    first_entry, end_entry
+        Candles [first_entry, end_entry) are entered; both at most n.
     sl_ratios, tp_ratios : float64 arrays, positive and ascending
     tp_spread, sl_spread
         Price by which a target is farther, and a stop nearer; comparisons in float64.
-    out : int64 array of shape (capacity, 5)
-        Rows of entry, direction (0 buy, 1 sell), target's index, stop's index, exit candle: by
-        entry, buy before sell, targets and stops ascending. Rows past the capacity are counted
-        and not written: call it with capacity 0 to count.
+    tie
+        `TIE_LOSES`, `TIE_WINS` or `TIE_DRILLS`.
+    fine_high, fine_fallen : float64 arrays of shape (n_fine,)
+        Finer prices, for `TIE_DRILLS`; else empty.
+    fine_bounds : int64 array of shape (n + 1,), or empty
+        Candle i's finer prices are [fine_bounds[i], fine_bounds[i + 1]).
+    runs : int32 array of shape (capacity, 5)
+        Filled: entry, direction, target, first winning stop, exit candle; by entry, buy before
+        sell, targets ascending. Runs past the capacity are counted and not written.
+    totals : int64 array of shape (4,)
+        Raised: wins; ambiguous pairs; candles with any such; candles entered.
 
     Notes
     -----
-    A nearer level is never reached later than a farther one. So one forward scan a level set finds
-    all first passages, and the stops that lose to a target are a tail of the ascending stops.
+    Cost a candle: the records of its window and the levels that are reached, whatever the area of
+    the grid.
     """
     n_sl, n_tp = sl_ratios.shape[0], tp_ratios.shape[0]
-    sl_hits = np.empty(n_sl, dtype=np.int64)
-    tp_hits = np.empty(n_tp, dtype=np.int64)
+    rise_tp, fall_tp = 1.0 + tp_ratios, 1.0 - tp_ratios
+    rise_sl, fall_sl = 1.0 + sl_ratios, 1.0 - sl_ratios
+    buy_tp, sell_tp = np.empty(n_tp, np.int32), np.empty(n_tp, np.int32)
+    buy_sl, sell_sl = np.empty(n_sl, np.int32), np.empty(n_sl, np.int32)
+    alike, later = np.empty(n_tp, np.int32), np.empty(n_tp, np.int32)
     found = 0
-    for entry in range(first_entry, n_entries):
+    for entry in range(first_entry, end_entry):
         price = close[entry]
         if not 0.0 < price < np.inf:
             continue
+        totals[3] += 1
         start = entry + 1
         end = min(start + max_lookforward, close.shape[0])
+        n_buy_tp, n_sell_sl = reach_levels(
+            high, next_high, start, end, price, 1.0,
+            rise_tp, tp_spread, buy_tp, rise_sl, -sl_spread, sell_sl,
+        )  # fmt: skip
+        n_sell_tp, n_buy_sl = reach_levels(
+            fallen, next_fallen, start, end, price, -1.0,
+            fall_tp, -tp_spread, sell_tp, fall_sl, sl_spread, buy_sl,
+        )  # fmt: skip
+        ambiguous = 0
         for direction in range(2):
-            if direction == 0:
-                _rising_hits(high, price * (1.0 + tp_ratios) + tp_spread, start, end, tp_hits)
-                _falling_hits(low, price * (1.0 - sl_ratios) + sl_spread, start, end, sl_hits)
+            is_buy = direction == 0
+            n_targets = n_buy_tp if is_buy else n_sell_tp
+            hits = buy_tp if is_buy else sell_tp
+            if is_buy:
+                winning_stops(hits, n_targets, buy_sl, n_buy_sl, alike, later)
             else:
-                _falling_hits(low, price * (1.0 - tp_ratios) - tp_spread, start, end, tp_hits)
-                _rising_hits(high, price * (1.0 + sl_ratios) - sl_spread, start, end, sl_hits)
-            nearest = 0
-            for tp in range(n_tp):
-                hit = tp_hits[tp]
-                if hit == NEVER:
-                    break
-                while nearest < n_sl and (
-                    sl_hits[nearest] < hit or (sl_hits[nearest] == hit and not tie_wins)
-                ):
-                    nearest += 1
-                for sl in range(nearest, n_sl):
-                    row = found + sl - nearest
-                    if row < out.shape[0]:
-                        out[row, 0] = entry
-                        out[row, 1] = direction
-                        out[row, 2] = tp
-                        out[row, 3] = sl
-                        out[row, 4] = hit
-                found += n_sl - nearest
+                winning_stops(hits, n_targets, sell_sl, n_sell_sl, alike, later)
+            for target in range(n_targets):
+                first = later[target]
+                ambiguous += later[target] - alike[target]
+                if tie == TIE_WINS:
+                    first = alike[target]
+                elif tie == TIE_DRILLS and alike[target] < first:
+                    candle = hits[target]
+                    if is_buy:
+                        first = drill_down(
+                            fine_high, fine_fallen, fine_bounds[candle], fine_bounds[candle + 1],
+                            price * rise_tp[target] + tp_spread,
+                            price, -1.0, fall_sl, sl_spread, alike[target], first,
+                        )  # fmt: skip
+                    else:
+                        first = drill_down(
+                            fine_fallen, fine_high, fine_bounds[candle], fine_bounds[candle + 1],
+                            -(price * fall_tp[target] - tp_spread),
+                            price, 1.0, rise_sl, -sl_spread, alike[target], first,
+                        )  # fmt: skip
+                if first == n_sl:
+                    continue
+                totals[0] += n_sl - first
+                if found < runs.shape[0]:
+                    runs[found, 0] = entry
+                    runs[found, 1] = direction
+                    runs[found, 2] = target
+                    runs[found, 3] = first
+                    runs[found, 4] = hits[target]
+                found += 1
+        totals[1] += ambiguous
+        totals[2] += ambiguous > 0
     return found
+
+
+@njit(cache=True, nogil=True)
+def expand_runs(
+    runs: np.ndarray,
+    skipped: int,
+    stamps: np.ndarray,
+    close: np.ndarray,
+    sl_ratios: np.ndarray,
+    tp_ratios: np.ndarray,
+    entry_time: np.ndarray,
+    trade_type: np.ndarray,
+    entry_price: np.ndarray,
+    sl_price: np.ndarray,
+    tp_price: np.ndarray,
+    sl_ratio: np.ndarray,
+    tp_ratio: np.ndarray,
+    exit_time: np.ndarray,
+) -> None:
+    """Write the rows that runs stand for, into the published columns, until these are full.
+
+    Parameters
+    ----------
+    runs : int32 array of shape (n_runs, 5)
+    skipped
+        Rows of the first run that are left out: it was begun in the columns before.
+    stamps : int64 array of shape (n,)
+        Start of each candle, ns.
+    close : float64 array of shape (n,)
+    entry_time, exit_time : int64 arrays of shape (n_rows,)
+    trade_type : uint8 array of shape (n_rows,)
+    entry_price, sl_price, tp_price, sl_ratio, tp_ratio : float32 arrays of shape (n_rows,)
+        Computed in float64, and rounded once.
+    """
+    n_sl, n_rows = sl_ratios.shape[0], entry_time.shape[0]
+    ratios = sl_ratios.astype(np.float32)
+    prices = np.empty(n_sl, dtype=np.float32)
+    row = 0
+    entry_before, direction_before = -1, -1
+    for run in range(runs.shape[0]):
+        entry, direction, target = runs[run, 0], runs[run, 1], runs[run, 2]
+        price = close[entry]
+        if entry != entry_before or direction != direction_before:
+            for stop in range(n_sl):
+                factor = 1.0 - sl_ratios[stop] if direction == 0 else 1.0 + sl_ratios[stop]
+                prices[stop] = price * factor
+            entry_before, direction_before = entry, direction
+        first = runs[run, 3] + (skipped if run == 0 else 0)
+        end = min(row + n_sl - first, n_rows)
+        last = first + end - row
+        factor = 1.0 + tp_ratios[target] if direction == 0 else 1.0 - tp_ratios[target]
+        entry_time[row:end] = stamps[entry]
+        trade_type[row:end] = direction
+        entry_price[row:end] = price
+        sl_price[row:end] = prices[first:last]
+        tp_price[row:end] = price * factor
+        sl_ratio[row:end] = ratios[first:last]
+        tp_ratio[row:end] = tp_ratios[target]
+        exit_time[row:end] = stamps[runs[run, 4]]
+        row = end

@@ -13,7 +13,7 @@ from quant_assets.market.errors import InputError
 from quant_assets.market.instruments import Instrument
 from quant_assets.market.timeframes import Timeframe
 
-Tie = Literal["loss", "win"]
+Tie = Literal["loss", "win", "drill_down"]
 SpreadOn = Literal["tp", "both"]
 Tail = Literal["keep", "drop"]
 
@@ -34,7 +34,8 @@ class Grid:
     max_lookforward
         Candles looked at after the entry's own.
     tie
-        Whether a candle that touches both levels counts as a loss or a win.
+        Whether a candle that touches both levels counts as a loss or a win, or is decided by
+        finer prices where there are any, and else lost.
     spread_on
         Whether the spread is added to the target alone, or to the stop as well.
     tail
