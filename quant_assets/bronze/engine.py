@@ -1,5 +1,6 @@
 """Every (stop, target) pair that would have won, for every candle and both directions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -206,32 +207,38 @@ class Search:
                 found="a place before the first candle",
                 remedy="Candles are counted from 0.",
             )
-        candles, fine = self.candles, self.fine or _NO_FINE_PRICES
-        tie = _TIES[self.grid.tie]
         runs = np.empty((capacity, RUN_FIELDS), dtype=np.int32)
         totals = np.zeros(4, dtype=np.int64)
-        needed = find_winning_trades_numba(
+        end_entry = self.last_entry(n_entries)
+        needed = self.call(find_winning_trades_numba, first_entry, end_entry, runs, totals)
+        wins, ambiguous, ambiguous_entries, entries = totals.tolist()
+        return needed, Found(runs[:needed], wins, ambiguous, ambiguous_entries, entries)
+
+    def call(
+        self, kernel: Callable[..., int], first_entry: int, end_entry: int, *results: object
+    ) -> int:
+        """Call a kernel with what all of them read, and the arrays that it fills."""
+        candles, fine = self.candles, self.fine or _NO_FINE_PRICES
+        can_drill = self.fine is not None or self.grid.tie != "drill_down"
+        return kernel(
             candles.high,
             candles.fallen,
             candles.close,
             candles.next_high,
             candles.next_fallen,
             first_entry,
-            self.last_entry(n_entries),
+            end_entry,
             self.sl_ratios,
             self.tp_ratios,
             self.grid.max_lookforward,
             self.spread,
             self.spread if self.grid.spread_on == "both" else 0.0,
-            TIE_LOSES if self.fine is None and tie == TIE_DRILLS else tie,
+            _TIES[self.grid.tie] if can_drill else TIE_LOSES,
             fine.high,
             fine.fallen,
             fine.bounds,
-            runs,
-            totals,
+            *results,
         )
-        wins, ambiguous, ambiguous_entries, entries = totals.tolist()
-        return needed, Found(runs[:needed], wins, ambiguous, ambiguous_entries, entries)
 
     def rows(self, runs: Runs, count: int, *, skipped: int = 0) -> pl.DataFrame:
         """Return rows that runs stand for, in the published columns.

@@ -100,6 +100,70 @@ def drill_down(
 
 
 @njit(cache=True, nogil=True)
+def first_winning_stops(
+    is_buy: bool,  # noqa: FBT001 -- numba takes values by position
+    price: float,
+    target_hits: np.ndarray,
+    n_targets: int,
+    stop_hits: np.ndarray,
+    n_stops: int,
+    tp_factors: np.ndarray,
+    sl_factors: np.ndarray,
+    tp_spread: float,
+    sl_spread: float,
+    tie: int,
+    fine_high: np.ndarray,
+    fine_fallen: np.ndarray,
+    fine_bounds: np.ndarray,
+    alike: np.ndarray,
+    later: np.ndarray,
+    first: np.ndarray,
+) -> int:
+    """Write the first winning stop of each target that an entry reaches, by the rule for ties.
+
+    Parameters
+    ----------
+    tp_factors, sl_factors : float64 arrays
+        What the price is multiplied with: 1 + ratio or 1 - ratio, by direction.
+    alike, later : int32 arrays
+        Filled as `winning_stops` does.
+    first : int32 array
+        Filled: the first stop that wins; as many as there are stops where none does.
+
+    Returns
+    -------
+    int
+        Ambiguous pairs: one candle reaches both levels.
+    """
+    winning_stops(target_hits, n_targets, stop_hits, n_stops, alike, later)
+    ambiguous = 0
+    for target in range(n_targets):
+        first[target] = later[target]
+        if alike[target] == later[target]:
+            continue
+        ambiguous += later[target] - alike[target]
+        candle = target_hits[target]
+        if tie == TIE_WINS:
+            first[target] = alike[target]
+        elif tie == TIE_DRILLS:
+            begin, end = fine_bounds[candle], fine_bounds[candle + 1]
+            bounds = alike[target], later[target]
+            if is_buy:
+                level = price * tp_factors[target] + tp_spread
+                first[target] = drill_down(
+                    fine_high, fine_fallen, begin, end, level, price, -1.0, sl_factors, sl_spread,
+                    bounds[0], bounds[1],
+                )  # fmt: skip
+            else:
+                level = -(price * tp_factors[target] - tp_spread)
+                first[target] = drill_down(
+                    fine_fallen, fine_high, begin, end, level, price, 1.0, sl_factors, -sl_spread,
+                    bounds[0], bounds[1],
+                )  # fmt: skip
+    return ambiguous
+
+
+@njit(cache=True, nogil=True)
 def find_winning_trades_numba(
     high: np.ndarray,
     fallen: np.ndarray,
@@ -160,6 +224,7 @@ def find_winning_trades_numba(
     buy_tp, sell_tp = np.empty(n_tp, np.int32), np.empty(n_tp, np.int32)
     buy_sl, sell_sl = np.empty(n_sl, np.int32), np.empty(n_sl, np.int32)
     alike, later = np.empty(n_tp, np.int32), np.empty(n_tp, np.int32)
+    first = np.empty(n_tp, np.int32)
     found = 0
     for entry in range(first_entry, end_entry):
         price = close[entry]
@@ -181,37 +246,22 @@ def find_winning_trades_numba(
             is_buy = direction == 0
             n_targets = n_buy_tp if is_buy else n_sell_tp
             hits = buy_tp if is_buy else sell_tp
-            if is_buy:
-                winning_stops(hits, n_targets, buy_sl, n_buy_sl, alike, later)
-            else:
-                winning_stops(hits, n_targets, sell_sl, n_sell_sl, alike, later)
+            ambiguous += first_winning_stops(
+                is_buy, price, hits, n_targets,
+                buy_sl if is_buy else sell_sl, n_buy_sl if is_buy else n_sell_sl,
+                rise_tp if is_buy else fall_tp, fall_sl if is_buy else rise_sl,
+                tp_spread, sl_spread, tie, fine_high, fine_fallen, fine_bounds,
+                alike, later, first,
+            )  # fmt: skip
             for target in range(n_targets):
-                first = later[target]
-                ambiguous += later[target] - alike[target]
-                if tie == TIE_WINS:
-                    first = alike[target]
-                elif tie == TIE_DRILLS and alike[target] < first:
-                    candle = hits[target]
-                    if is_buy:
-                        first = drill_down(
-                            fine_high, fine_fallen, fine_bounds[candle], fine_bounds[candle + 1],
-                            price * rise_tp[target] + tp_spread,
-                            price, -1.0, fall_sl, sl_spread, alike[target], first,
-                        )  # fmt: skip
-                    else:
-                        first = drill_down(
-                            fine_fallen, fine_high, fine_bounds[candle], fine_bounds[candle + 1],
-                            -(price * fall_tp[target] - tp_spread),
-                            price, 1.0, rise_sl, -sl_spread, alike[target], first,
-                        )  # fmt: skip
-                if first == n_sl:
+                if first[target] == n_sl:
                     continue
-                totals[0] += n_sl - first
+                totals[0] += n_sl - first[target]
                 if found < runs.shape[0]:
                     runs[found, 0] = entry
                     runs[found, 1] = direction
                     runs[found, 2] = target
-                    runs[found, 3] = first
+                    runs[found, 3] = first[target]
                     runs[found, 4] = hits[target]
                 found += 1
         totals[1] += ambiguous
