@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -61,14 +61,15 @@ class Candles:
         high, low, close = (_floats(bars[name]) for name in ("high", "low", "close"))
         fallen = -low
         stamps = bars["bar_start"].cast(pl.Datetime("ns", "UTC")).to_physical()
-        return cls(
-            stamps_ns=np.ascontiguousarray(stamps.to_numpy()),
-            high=high,
-            fallen=fallen,
-            close=close,
-            next_high=next_records(high),
-            next_fallen=next_records(fallen),
+        arrays = (
+            np.ascontiguousarray(stamps.to_numpy()),
+            high,
+            fallen,
+            close,
+            next_records(high),
+            next_records(fallen),
         )
+        return cls(*(_read_only(array) for array in arrays))
 
     @property
     def count(self) -> int:
@@ -331,6 +332,13 @@ def published_frame(columns: list[npt.NDArray[np.generic]]) -> pl.DataFrame:
             outcome.new_from_index(0, len(entry_time)).alias("outcome"),
         ]
     )
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a view of an array that nobody can write through."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _floats(column: pl.Series) -> Floats:
