@@ -73,7 +73,7 @@ def label_barriers(
     capped = np.minimum(last_bar, close.shape[0] - 1)
     barrier_of_long(
         high,
-        low,
+        -low,
         close,
         n_entries,
         stop_ratio,

@@ -14,67 +14,6 @@ NOT_REACHED = -1
 
 
 @njit(cache=True, nogil=True)
-def first_at_or_above(values: np.ndarray, level: float, start: int, end: int) -> int:
-    """Return the first index in [start, end) whose value is at or above the level, or -1."""
-    for idx in range(max(start, 0), min(end, values.shape[0])):
-        if values[idx] >= level:
-            return idx
-    return NOT_REACHED
-
-
-@njit(cache=True, nogil=True)
-def first_at_or_below(values: np.ndarray, level: float, start: int, end: int) -> int:
-    """Return the first index in [start, end) whose value is at or below the level, or -1."""
-    for idx in range(max(start, 0), min(end, values.shape[0])):
-        if values[idx] <= level:
-            return idx
-    return NOT_REACHED
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def barrier_of_long(
-    high: np.ndarray,
-    low: np.ndarray,
-    close: np.ndarray,
-    n_entries: int,
-    stop_ratio: float,
-    target_ratio: float,
-    horizon_bars: int,
-    last_bar: np.ndarray,
-    label: np.ndarray,
-    end_idx: np.ndarray,
-    value: np.ndarray,
-) -> None:
-    """Write, for each entry at its bar's close, which barrier a long meets first.
-
-    Parameters
-    ----------
-    high, low, close : float64 arrays of shape (n,)
-    last_bar : int64 array of shape (n_entries,)
-        Last bar that an entry may look at, included; below n.
-    label : int8 array of shape (n_entries,)
-        1 target first, -1 stop first (also where one bar touches both), 0 time.
-    end_idx : int64 array of shape (n_entries,)
-        Bar that decided; the entry's own where there is nothing to look at.
-    value : float64 array of shape (n_entries,)
-        Return to the barrier, or to the last bar's close. NaN where one of the two closes is.
-    """
-    for entry in range(n_entries):
-        price = close[entry]
-        limit = max(entry, min(entry + horizon_bars, last_bar[entry]))
-        stop = first_at_or_below(low, price * (1.0 - stop_ratio), entry + 1, limit + 1)
-        bound = stop if stop != NOT_REACHED else limit + 1
-        target = first_at_or_above(high, price * (1.0 + target_ratio), entry + 1, bound)
-        if target != NOT_REACHED:
-            label[entry], end_idx[entry], value[entry] = 1, target, target_ratio
-        elif stop != NOT_REACHED:
-            label[entry], end_idx[entry], value[entry] = -1, stop, -stop_ratio
-        else:
-            label[entry], end_idx[entry] = 0, limit
-            value[entry] = close[limit] / price - 1.0
-
-
-@njit(cache=True, nogil=True)
 def next_records(values: np.ndarray) -> np.ndarray:
     """Return for each bar the next one whose value is strictly higher, n where there is none.
 
@@ -164,3 +103,71 @@ def reach_levels(
             break
         idx = following[idx]
     return near, far
+
+
+@njit(cache=True, nogil=True)
+def first_at_or_above(
+    values: np.ndarray, following: np.ndarray, level: float, start: int, end: int
+) -> int:
+    """Return the first index in [start, end) whose value is at or above the level, or -1.
+
+    Parameters
+    ----------
+    values : float64 array of shape (n,)
+    following : int32 array of shape (n,)
+        `next_records` of `values`.
+    """
+    idx = max(start, 0)
+    end = min(end, values.shape[0])
+    while idx < end:
+        if values[idx] >= level:
+            return idx
+        idx = following[idx]
+    return NOT_REACHED
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def barrier_of_long(
+    high: np.ndarray,
+    fallen: np.ndarray,
+    close: np.ndarray,
+    n_entries: int,
+    stop_ratio: float,
+    target_ratio: float,
+    horizon_bars: int,
+    last_bar: np.ndarray,
+    label: np.ndarray,
+    end_idx: np.ndarray,
+    value: np.ndarray,
+) -> None:
+    """Write, for each entry at its bar's close, which barrier a long meets first.
+
+    Parameters
+    ----------
+    high, fallen, close : float64 arrays of shape (n,)
+        `fallen` holds the lows, each with its sign turned.
+    last_bar : int64 array of shape (n_entries,)
+        Last bar that an entry may look at, included; below n.
+    label : int8 array of shape (n_entries,)
+        1 target first, -1 stop first (also where one bar touches both), 0 time.
+    end_idx : int64 array of shape (n_entries,)
+        Bar that decided; the entry's own where there is nothing to look at.
+    value : float64 array of shape (n_entries,)
+        Return to the barrier, or to the last bar's close. NaN where one of the two closes is.
+    """
+    next_high, next_fallen = next_records(high), next_records(fallen)
+    for entry in range(n_entries):
+        price = close[entry]
+        limit = max(entry, min(entry + horizon_bars, last_bar[entry]))
+        stop_level = -(price * (1.0 - stop_ratio))
+        stop = first_at_or_above(fallen, next_fallen, stop_level, entry + 1, limit + 1)
+        bound = stop if stop != NOT_REACHED else limit + 1
+        target_level = price * (1.0 + target_ratio)
+        target = first_at_or_above(high, next_high, target_level, entry + 1, bound)
+        if target != NOT_REACHED:
+            label[entry], end_idx[entry], value[entry] = 1, target, target_ratio
+        elif stop != NOT_REACHED:
+            label[entry], end_idx[entry], value[entry] = -1, stop, -stop_ratio
+        else:
+            label[entry], end_idx[entry] = 0, limit
+            value[entry] = close[limit] / price - 1.0
