@@ -20,39 +20,6 @@ TIE_LOSES, TIE_WINS, TIE_DRILLS = range(3)
 
 
 @njit(cache=True, nogil=True)
-def winning_stops(
-    target_hits: np.ndarray,
-    n_targets: int,
-    stop_hits: np.ndarray,
-    n_stops: int,
-    first_alike: np.ndarray,
-    first_later: np.ndarray,
-) -> None:
-    """Write, for each target that is reached, where its stops change from earlier to later.
-
-    Parameters
-    ----------
-    target_hits, stop_hits : int32 arrays
-        First passages in ascending order of levels; the first `n_targets` and `n_stops` count.
-    first_alike : int32 array
-        Filled: the first stop that is reached in the target's candle or later, or never.
-    first_later : int32 array
-        Filled: the first stop that is reached after the target's candle, or never. Stops between
-        the two are ambiguous: the candle reaches both levels, in an order that it hides.
-    """
-    alike, later = 0, 0
-    for target in range(n_targets):
-        hit = target_hits[target]
-        while alike < n_stops and stop_hits[alike] < hit:
-            alike += 1
-        later = max(later, alike)
-        while later < n_stops and stop_hits[later] == hit:
-            later += 1
-        first_alike[target] = alike
-        first_later[target] = later
-
-
-@njit(cache=True, nogil=True)
 def drill_down(
     fine_up: np.ndarray,
     fine_down: np.ndarray,
@@ -100,8 +67,43 @@ def drill_down(
 
 
 @njit(cache=True, nogil=True)
-def first_winning_stops(
+def settle_tie(
     is_buy: bool,  # noqa: FBT001 -- numba takes values by position
+    price: float,
+    candle: int,
+    tp_factor: float,
+    sl_factors: np.ndarray,
+    tp_spread: float,
+    sl_spread: float,
+    tie: int,
+    fine_high: np.ndarray,
+    fine_fallen: np.ndarray,
+    fine_bounds: np.ndarray,
+    alike: int,
+    later: int,
+) -> int:
+    """Return the first of the stops [alike, later) that wins, though one candle reaches both."""
+    if tie == TIE_WINS:
+        return alike
+    if tie == TIE_LOSES:
+        return later
+    begin, end = fine_bounds[candle], fine_bounds[candle + 1]
+    if is_buy:
+        level = price * tp_factor + tp_spread
+        return drill_down(
+            fine_high, fine_fallen, begin, end, level, price, -1.0, sl_factors, sl_spread,
+            alike, later,
+        )  # fmt: skip
+    level = -(price * tp_factor - tp_spread)
+    return drill_down(
+        fine_fallen, fine_high, begin, end, level, price, 1.0, sl_factors, -sl_spread,
+        alike, later,
+    )  # fmt: skip
+
+
+@njit(inline="always")
+def first_winning_stops(
+    is_buy: bool,  # noqa: FBT001
     price: float,
     target_hits: np.ndarray,
     n_targets: int,
@@ -115,52 +117,75 @@ def first_winning_stops(
     fine_high: np.ndarray,
     fine_fallen: np.ndarray,
     fine_bounds: np.ndarray,
+    first: np.ndarray,
     alike: np.ndarray,
     later: np.ndarray,
-    first: np.ndarray,
 ) -> int:
     """Write the first winning stop of each target that an entry reaches, by the rule for ties.
 
     Parameters
     ----------
+    target_hits, stop_hits : int32 arrays
+        First passages in ascending order of levels; the first `n_targets` and `n_stops` count.
     tp_factors, sl_factors : float64 arrays
         What the price is multiplied with: 1 + ratio or 1 - ratio, by direction.
-    alike, later : int32 arrays
-        Filled as `winning_stops` does.
     first : int32 array
-        Filled: the first stop that wins; as many as there are stops where none does.
+        Filled: the first stop that wins with each target; as many as there are stops for none.
+    alike, later : int32 arrays
+        Filled: the stops [alike, later) are ambiguous: reached in the target's candle, in an order
+        that it hides.
 
     Returns
     -------
     int
-        Ambiguous pairs: one candle reaches both levels.
+        Ambiguous pairs.
     """
-    winning_stops(target_hits, n_targets, stop_hits, n_stops, alike, later)
-    ambiguous = 0
+    ambiguous, here = 0, 0
     for target in range(n_targets):
-        first[target] = later[target]
-        if alike[target] == later[target]:
-            continue
-        ambiguous += later[target] - alike[target]
-        candle = target_hits[target]
-        if tie == TIE_WINS:
-            first[target] = alike[target]
-        elif tie == TIE_DRILLS:
-            begin, end = fine_bounds[candle], fine_bounds[candle + 1]
-            bounds = alike[target], later[target]
-            if is_buy:
-                level = price * tp_factors[target] + tp_spread
-                first[target] = drill_down(
-                    fine_high, fine_fallen, begin, end, level, price, -1.0, sl_factors, sl_spread,
-                    bounds[0], bounds[1],
-                )  # fmt: skip
-            else:
-                level = -(price * tp_factors[target] - tp_spread)
-                first[target] = drill_down(
-                    fine_fallen, fine_high, begin, end, level, price, 1.0, sl_factors, -sl_spread,
-                    bounds[0], bounds[1],
-                )  # fmt: skip
+        hit = target_hits[target]
+        while here < n_stops and stop_hits[here] < hit:
+            here += 1
+        first[target] = here
+        alike[target] = here
+        later[target] = here
+        if here < n_stops and stop_hits[here] == hit:
+            beyond = here + 1
+            while beyond < n_stops and stop_hits[beyond] == hit:
+                beyond += 1
+            later[target] = beyond
+            ambiguous += beyond - here
+            first[target] = settle_tie(
+                is_buy, price, hit, tp_factors[target], sl_factors, tp_spread, sl_spread, tie,
+                fine_high, fine_fallen, fine_bounds, here, beyond,
+            )  # fmt: skip
     return ambiguous
+
+
+@njit(inline="always")
+def note_runs(
+    entry: int,
+    direction: int,
+    first: np.ndarray,
+    target_hits: np.ndarray,
+    n_targets: int,
+    n_sl: int,
+    runs: np.ndarray,
+    found: int,
+) -> tuple[int, int]:
+    """Write the runs of one entry and direction; return how many there are so far, and wins."""
+    capacity = runs.shape[0]
+    wins = 0
+    for target in range(n_targets):
+        n_winning = n_sl - first[target]
+        wins += n_winning
+        if n_winning and found < capacity:
+            runs[found, ENTRY] = entry
+            runs[found, DIRECTION] = direction
+            runs[found, TARGET] = target
+            runs[found, FIRST_STOP] = first[target]
+            runs[found, EXIT] = target_hits[target]
+        found += n_winning > 0
+    return found, wins
 
 
 @njit(cache=True, nogil=True)
@@ -225,12 +250,11 @@ def find_winning_trades_numba(
     buy_sl, sell_sl = np.empty(n_sl, np.int32), np.empty(n_sl, np.int32)
     alike, later = np.empty(n_tp, np.int32), np.empty(n_tp, np.int32)
     first = np.empty(n_tp, np.int32)
-    found = 0
+    found, wins, pairs, candles, entered = 0, 0, 0, 0, 0
     for entry in range(first_entry, end_entry):
         price = close[entry]
         if not 0.0 < price < np.inf:
             continue
-        totals[3] += 1
         start = entry + 1
         end = min(start + max_lookforward, close.shape[0])
         n_buy_tp, n_sell_sl = reach_levels(
@@ -241,31 +265,23 @@ def find_winning_trades_numba(
             fallen, next_fallen, start, end, price, -1.0,
             fall_tp, -tp_spread, sell_tp, fall_sl, sl_spread, buy_sl,
         )  # fmt: skip
-        ambiguous = 0
-        for direction in range(2):
-            is_buy = direction == 0
-            n_targets = n_buy_tp if is_buy else n_sell_tp
-            hits = buy_tp if is_buy else sell_tp
-            ambiguous += first_winning_stops(
-                is_buy, price, hits, n_targets,
-                buy_sl if is_buy else sell_sl, n_buy_sl if is_buy else n_sell_sl,
-                rise_tp if is_buy else fall_tp, fall_sl if is_buy else rise_sl,
-                tp_spread, sl_spread, tie, fine_high, fine_fallen, fine_bounds,
-                alike, later, first,
-            )  # fmt: skip
-            for target in range(n_targets):
-                if first[target] == n_sl:
-                    continue
-                totals[0] += n_sl - first[target]
-                if found < runs.shape[0]:
-                    runs[found, 0] = entry
-                    runs[found, 1] = direction
-                    runs[found, 2] = target
-                    runs[found, 3] = first[target]
-                    runs[found, 4] = hits[target]
-                found += 1
-        totals[1] += ambiguous
-        totals[2] += ambiguous > 0
+        ambiguous = first_winning_stops(
+            True, price, buy_tp, n_buy_tp, buy_sl, n_buy_sl, rise_tp, fall_sl,
+            tp_spread, sl_spread, tie, fine_high, fine_fallen, fine_bounds,
+            first, alike, later,
+        )  # fmt: skip
+        found, bought = note_runs(entry, 0, first, buy_tp, n_buy_tp, n_sl, runs, found)
+        ambiguous += first_winning_stops(
+            False, price, sell_tp, n_sell_tp, sell_sl, n_sell_sl, fall_tp, rise_sl,
+            tp_spread, sl_spread, tie, fine_high, fine_fallen, fine_bounds,
+            first, alike, later,
+        )  # fmt: skip
+        found, sold = note_runs(entry, 1, first, sell_tp, n_sell_tp, n_sl, runs, found)
+        wins += bought + sold
+        entered += 1
+        pairs += ambiguous
+        candles += ambiguous > 0
+    totals += np.array((wins, pairs, candles, entered))
     return found
 
 

@@ -99,7 +99,7 @@ def collect_outcomes(
                 is_buy, price, hits, n_targets, buy_sl if is_buy else sell_sl, n_stops,
                 rise_tp if is_buy else fall_tp, fall_sl if is_buy else rise_sl,
                 tp_spread, sl_spread, tie, fine_high, fine_fallen, fine_bounds,
-                alike, later, first,
+                first, alike, later,
             )  # fmt: skip
             corners[home, direction, n_targets, n_stops] += 1
             corner_returns[home, direction, n_targets, n_stops] += rise if is_buy else -rise

@@ -13,6 +13,7 @@ from quant_assets.market.errors import InputError
 from quant_assets.market.instruments import Instrument
 from quant_assets.market.timeframes import Timeframe
 
+Levels = tuple[float, ...]
 Tie = Literal["loss", "win", "drill_down"]
 SpreadOn = Literal["tp", "both"]
 Tail = Literal["keep", "drop"]
@@ -57,11 +58,11 @@ class Grid:
     def __post_init__(self) -> None:
         for name, levels in (("stops", self.sl_ratios), ("targets", self.tp_ratios)):
             ascending = all(a <= b for a, b in pairwise((0.0, *levels)))
-            if not levels or levels[0] == 0 or not ascending or math.isinf(levels[-1]):
+            if not levels or levels[0] == 0 or not ascending or levels[-1] >= 1.0:
                 raise InputError(
                     asked=f"a grid of {len(levels)} {name}",
-                    found="levels that are not positive and ascending",
-                    remedy="Give them as A:B:N with 0 < A <= B.",
+                    found="levels that do not ascend between 0 and 1, the whole price",
+                    remedy="Give shares of the price as A:B:N with 0 < A <= B < 1.",
                 )
         if self.max_lookforward < 1:
             raise InputError(
@@ -80,6 +81,33 @@ class Grid:
         """Name of the grid in paths: eight hex digits over all its values."""
         levels = [list(self.sl_ratios), list(self.tp_ratios)]
         return digest_of([*levels, self.max_lookforward, self.tie, self.spread_on, self.tail])[:8]
+
+
+def check_distances(grid: Grid, spread: float, *, price: float) -> None:
+    """Refuse a spread that is as wide as a level is far: such a grid cannot be meant.
+
+    Parameters
+    ----------
+    spread
+        In price.
+    price
+        What prices are about, for example their median.
+
+    Raises
+    ------
+    InputError
+        If the spread reaches to the nearest target, or, where it brings stops nearer, stop.
+    """
+    nearest = {"target": grid.tp_ratios[0]}
+    if grid.spread_on == "both":
+        nearest["stop"] = grid.sl_ratios[0]
+    for name, ratio in nearest.items():
+        if spread >= ratio * price:
+            raise InputError(
+                asked=f"a spread of {spread:g} at prices about {price:g}",
+                found=f"the nearest {name} is only {ratio * price:g} away",
+                remedy=f"Give a smaller --spread-pips, or a farther {name}.",
+            )
 
 
 def parse_levels(text: str) -> tuple[float, ...]:

@@ -8,14 +8,16 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
+from quant_assets.bronze.statistics import summarize_outcomes
 from quant_assets.reports.pictures import draw_bars, draw_heat_map, draw_roll_volumes
 from quant_assets.ticks.roll_map import DateBasis
 from quant_assets.workflows.ranges import Outcome
 from quant_assets.workflows.recipe import Status
-from quant_assets.workflows.recipes.roll_map import landed_volumes
+from quant_assets.workflows.recipes.roll_history import landed_volumes
 from quant_assets.workflows.view import LakeView
 
 _MOST_ROWS = 200_000
+_BASIS_POINTS = 10_000
 _MOST_SESSIONS = 20
 
 
@@ -80,4 +82,24 @@ def bronze_picture(view: LakeView, outcomes: Sequence[Outcome]) -> bytes | None:
         columns=[f"{value:.4f}" for value in stops],
         title=f"{last.key.symbol} {last.key.session}: wins by target (rows) and stop (columns)",
         unit="wins, both directions",
+    )
+
+
+def outcomes_picture(view: LakeView, outcomes: Sequence[Outcome]) -> bytes | None:
+    """Draw the expectancy of each stop and target over the newest sessions of one symbol."""
+    shown = _newest(outcomes)
+    entries = [entry for outcome in shown for entry in outcome.entries if entry.rows]
+    if not entries:
+        return None
+    levels = entries[-1].levels
+    stats = pl.concat([view.read(entry) for entry in entries if entry.levels == levels])
+    together = summarize_outcomes(stats, ["tp", "sl"])
+    targets, stops = together["tp"].unique().sort(), together["sl"].unique().sort()
+    return draw_heat_map(
+        together["expectancy"].to_numpy().reshape(len(targets), len(stops)) * _BASIS_POINTS,
+        rows=[f"{value:.4f}" for value in targets],
+        columns=[f"{value:.4f}" for value in stops],
+        title=f"{levels['symbol']} {levels['timeframe']}, {len(entries)} sessions to "
+        f"{entries[-1].session}: expectancy by target (rows) and stop (columns)",
+        unit="basis points an entry, after spread, both directions",
     )

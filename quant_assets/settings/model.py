@@ -4,7 +4,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from quant_assets.market.errors import InputError
 from quant_assets.market.tables import check_symbol
@@ -15,6 +15,13 @@ class Section(BaseModel):
     """A part of the settings: unknown keys are refused, values never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def lower_keys(values: object) -> object:
+    """Return a mapping with lower-case keys: published names such as SL_RATIOS are taken too."""
+    if not isinstance(values, dict):
+        return values
+    return {key.lower() if isinstance(key, str) else key: value for key, value in values.items()}
 
 
 class PartitionGrain(StrEnum):
@@ -80,13 +87,33 @@ class RollSettings(Section):
     date_basis: Literal["session", "utc", "ist"] = "session"
 
 
-class BronzeSettings(Section):
-    """Bounds of the possibility engine's stored rows."""
+class PresetSettings(Section):
+    """Grid of a timeframe, in place of the package's."""
 
+    sl_ratios: str | tuple[float, ...] = Field(description="Stops: `A:B:N`, or a list.")
+    tp_ratios: str | tuple[float, ...] = Field(description="Targets: `A:B:N`, or a list.")
+    max_lookforward: int = Field(ge=1, description="Candles looked at after the entry's own.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _published_names_are_taken(cls, values: object) -> object:
+        return lower_keys(values)
+
+
+class BronzeSettings(Section):
+    """Rules of the possibility engine, and bounds of what it stores."""
+
+    statistics_memory_mb: int = Field(
+        default=1024, ge=1, description="Most that counting outcomes may take for one session."
+    )
+    writer: Literal["pyarrow", "pages"] = Field(
+        default="pages",
+        description="What writes file exports: pyarrow, or pages as they are found.",
+    )
     max_rows_per_session: int = Field(
         default=10_000_000, description="Above it no rows are stored for a session."
     )
-    tie: Literal["loss", "win"] = "loss"
+    tie: Literal["loss", "win", "drill_down"] = "loss"
     spread_on: Literal["tp", "both"] = "tp"
     tail: Literal["keep", "drop"] = "keep"
 
@@ -102,10 +129,32 @@ class Settings(Section):
     max_cpu_usage: float = Field(
         default=1.0, gt=0.0, le=1.0, description="Share of the processors that work may use."
     )
+    input_chunk_size: int = Field(
+        default=2_000, ge=1, description="Candles that a thread searches for wins at a time."
+    )
+    output_chunk_size: int = Field(
+        default=1_000_000, ge=1, description="Wins in one row group of a file export."
+    )
+    spread_pips: dict[str, float] = Field(
+        default={}, description="Spread by symbol, in place of the package's."
+    )
+    timeframe_presets: dict[str, PresetSettings] = Field(
+        default={}, description="Grid by timeframe, in place of the package's."
+    )
     partitions: PartitionSettings = PartitionSettings()
     ingest: IngestSettings = IngestSettings()
     roll: RollSettings = RollSettings()
     bronze: BronzeSettings = BronzeSettings()
+
+    @field_validator("timeframe_presets")
+    @classmethod
+    def _presets_have_timeframes(
+        cls, values: dict[str, PresetSettings]
+    ) -> dict[str, PresetSettings]:
+        try:
+            return {Timeframe.parse(name).name: preset for name, preset in values.items()}
+        except InputError as error:
+            raise ValueError(error.found) from error
 
     def member(self, symbol: str) -> Member:
         """Return how a symbol is researched; one that is not listed gets the defaults."""

@@ -17,7 +17,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnparsableError
 
 from quant_assets.market.errors import SettingsError
-from quant_assets.settings.model import Settings
+from quant_assets.settings.model import Settings, lower_keys
 
 SETTINGS_FILE = "settings.yaml"
 ENVIRONMENT_VARIABLE = "QUANT_ENVIRONMENT"
@@ -83,7 +83,16 @@ def _read(file: Path) -> dict[str, Any]:
             found=f"{type(raw).__name__} {str(raw)[:40]!r}",
             remedy="Write keys with values, for example `max_cpu_usage: 0.5`.",
         )
-    return raw
+    lowered: Any = lower_keys(raw)
+    return dict(lowered)
+
+
+class _AnyCaseYaml(YamlConfigSettingsSource):
+    """YAML whose top keys may be written in capitals: INPUT_CHUNK_SIZE is input_chunk_size."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        lowered: Any = lower_keys(super()._read_file(file_path))
+        return dict(lowered)
 
 
 def _loader(files: list[Path]) -> type[BaseSettings]:
@@ -112,7 +121,7 @@ def _loader(files: list[Path]) -> type[BaseSettings]:
             return (
                 init_settings,
                 env_settings,
-                YamlConfigSettingsSource(settings_cls, deep_merge=True),
+                _AnyCaseYaml(settings_cls, deep_merge=True),
             )
 
     return _FromFiles

@@ -9,6 +9,7 @@ from quant_assets.workflows.workspace import Workspace
 
 PLAIN_TABLES = {
     "bronze_trades": "bronze_trades",
+    "bronze_stats": "bronze_stats",
     "clean_ticks": "clean_ticks",
     "momentum_days": "momentum_days",
     "roll_map": "roll_map",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from quant_assets_tests.benchmarks.measure import ResultsDifferError, say
 
-NAMES = ("startup", "backfill", "sqlite", "dbn")
+NAMES = ("startup", "backfill", "sqlite", "dbn", "bronze")
 _PAIRS, _QUICK_PAIRS = 3, 2
 _SEED = 7
 
