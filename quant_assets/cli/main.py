@@ -5,9 +5,11 @@ Commands live in modules of their own and import what they need when they run, s
 """
 
 import sys
+from typing import Annotated
 
 import typer
 
+from quant_assets.cli.bronze import bronze
 from quant_assets.cli.demo import demo
 from quant_assets.cli.ingest import ingest
 from quant_assets.cli.lake import lake
@@ -17,7 +19,6 @@ from quant_assets.cli.ui import ui
 
 app = typer.Typer(
     name="quant",
-    help="Trading research as a Dagster asset graph: raw market files to a leaderboard.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -29,9 +30,31 @@ app.command()(materialize)
 app.command()(plan)
 app.command("roll-map")(roll_map)
 app.command()(bars)
+app.command()(bronze)
 app.command()(leaderboard)
 app.command()(peek)
 app.add_typer(lake, name="lake")
+
+
+def _say_version(asked: bool) -> None:
+    """Print the installed version and end, where it was asked for."""
+    if asked:
+        from importlib.metadata import version
+
+        print(version("quant_assets"))
+        raise typer.Exit
+
+
+@app.callback()
+def group(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Trading research as a Dagster asset graph: raw market files to a leaderboard."""
 
 
 def run() -> None:

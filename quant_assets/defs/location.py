@@ -4,7 +4,18 @@ from pathlib import Path
 
 import dagster as dg
 
+import quant_assets.defs
+
 
 def load_location() -> dg.Definitions:
-    """Return the asset graph with its resources, jobs, schedules and sensors."""
-    return dg.load_from_defs_folder(path_within_project=Path(__file__).parents[1])
+    """Return the asset graph with its resources, jobs, schedules and sensors.
+
+    Dagster's own loader looks for `pyproject.toml` above the package, which an installed wheel has
+    not; so the folder is handed in as a module.
+    """
+    tree = dg.ComponentTree(
+        defs_module=quant_assets.defs,
+        project_root=Path(quant_assets.defs.__file__).parents[2],
+        code_location_name=quant_assets.__name__,
+    )
+    return tree.build_defs()

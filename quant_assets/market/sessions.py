@@ -4,9 +4,11 @@ An instant t belongs to session s when `start(s) <= t < start(next session)`: se
 time line, so nights, weekends and holidays belong to the session before them. Whether the market
 was open at t is another question: see `SessionCalendar.outside_hours`.
 
-The table of sessions is baked (see `storage.bake_sessions`) and handed in as a frame.
+The table of sessions is baked (see `storage.bake_sessions`) and handed in as a frame; a user's file
+may change it (see `session_overrides`).
 """
 
+import hashlib
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import date
@@ -175,6 +177,22 @@ class SessionCalendar:
         """Return up to `count` sessions after `d`, oldest first; `d` need not be a session."""
         begin = bisect_right(self.sessions, d)
         return list(self.sessions[begin : begin + max(0, count)])
+
+    def version(self, first: date, last: date) -> str:
+        """Return SHA-256 over the sessions from `first` to `last`, both included.
+
+        Two calendars give the same where dates, starts, opens, closes and breaks there are equal.
+        """
+        begin, end = bisect_left(self.sessions, first), bisect_right(self.sessions, last)
+        digest = hashlib.sha256()
+        for instants in (self.start_ns, self.open_ns, self.close_ns, self.next_start_ns):
+            digest.update(instants[begin:end].tobytes())
+        digest.update(self.days[begin:end].tobytes())
+        if begin < end:
+            within = (self.start_ns[begin], self.next_start_ns[end - 1])
+            some = slice(*np.searchsorted(self.break_start_ns, within))
+            digest.update(self.break_start_ns[some].tobytes() + self.break_end_ns[some].tobytes())
+        return digest.hexdigest()
 
     def assign(self, ts_ns: Instants) -> Days:
         """Return the session of each instant.

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from quant_assets.market.errors import StateError
+from quant_assets.storage.state_columns import AddColumn, lacking_columns
 
 METADATA = sa.MetaData()
 
@@ -86,6 +87,8 @@ TIMINGS = sa.Table(
 class State:
     """The state database behind one engine; made on first use, safe for several processes.
 
+    One that an earlier version made gets the columns that it lacks.
+
     Parameters
     ----------
     url
@@ -115,8 +118,28 @@ class State:
         with self._answering("open"), self.engine.begin() as connection:
             for table in METADATA.sorted_tables:
                 connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+        self._complete()
+        with self._answering("open"), self.engine.begin() as connection:
+            for table in METADATA.sorted_tables:
                 for index in table.indexes:
                     connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+
+    def _complete(self) -> None:
+        """Add the columns that an earlier version did not know; here too the loser finds them."""
+        with self._answering("open"):
+            lacking = lacking_columns(self.engine, METADATA)
+        for column in lacking:
+            with self._answering(f"add column {column} to"):
+                self._add(column)
+
+    def _add(self, column: sa.Column[Any]) -> None:
+        """Add a column, unless another process has done so since it was looked for."""
+        try:
+            with self.engine.begin() as connection:
+                connection.execute(AddColumn(column))
+        except sa.exc.DBAPIError:
+            if any(column is one for one in lacking_columns(self.engine, METADATA)):
+                raise
 
     @contextmanager
     def _answering(self, deed: str) -> Iterator[None]:
