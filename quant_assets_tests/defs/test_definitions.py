@@ -11,6 +11,7 @@ from quant_assets.stages import Stage
 
 SYMBOL_DATE_ASSETS = {
     "bars",
+    "bronze_stats",
     "bronze_trades",
     "clean_ticks",
     "features",

@@ -193,6 +193,31 @@ def test_a_restated_day_makes_exactly_its_dependants_anew(workspace, instance):
     }
 
 
+def test_what_was_landed_and_is_gone_leaves_nothing_and_the_run_says_so(workspace, instance):
+    """Below a landed day that went away its tables drop it: in the totals, and in the log."""
+    _run(workspace, instance, "2024-01-01|BTCUSD", "2024-01-06|BTCUSD")
+    (landed,) = workspace.lake.index.entries("toy_landed", symbol="BTCUSD", session="2024-01-03")
+    workspace.lake.drop(landed)
+    result = _run(workspace, instance, "2024-01-01|BTCUSD", "2024-01-06|BTCUSD")
+    assert result.success
+    left = {e.session for e in workspace.lake.index.entries("toy_doubles", symbol="BTCUSD")}
+    assert left == {str(day) for day in DAYS if day != DAYS[2]}
+    totals = [
+        event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if "partitions_missing" in event.materialization.metadata
+    ]
+    assert [(t["partitions_missing"].value, t["partitions_dropped"].value) for t in totals] == [
+        (1, 1.0)
+    ] * 3
+    said = [log.user_message for log in instance.all_logs(result.run_id)]
+    assert "toy_totals 2024-01-03|BTCUSD was dropped: no number" in said
+    again = _run(workspace, instance, "2024-01-01|BTCUSD", "2024-01-06|BTCUSD")
+    said = [log.user_message for log in instance.all_logs(again.run_id)]
+    assert not any("was dropped" in words for words in said)
+    assert _stale(instance) == set()
+
+
 KILLED_RANGE = """
 import os, signal, sys
 from datetime import date, timedelta

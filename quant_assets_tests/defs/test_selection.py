@@ -1,8 +1,14 @@
 """What a request runs: waves of assets, ranges of sessions."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
-from quant_assets.defs.selection import SessionRange, Wave, clusters, parts_of
+from quant_assets.defs.selection import SessionRange, Wave, clusters, parts_of, ranges_of
+from quant_assets.workflows.ingest import ingest_files
+from quant_assets.workflows.ranges import make_range
+from quant_assets.workflows.recipe import Key
+from quant_assets.workflows.recipes.bars import BarsRecipe
+from quant_assets.workflows.workspace import Workspace
 
 LOWER = ("features", "training_set")
 WAVE = Wave(("roll_map", "clean_ticks", "bars", *LOWER), "ranges")
@@ -33,3 +39,22 @@ def test_sessions_near_each_other_are_one_range_of_at_most_250_days():
     ]
     daily = [START + timedelta(days=n) for n in range(600)]
     assert [len(one.days) for one in clusters("ES", daily)] == [250, 250, 100]
+
+
+def test_a_request_reaches_what_was_made_of_landed_data_that_is_gone(tmp_path: Path):
+    """The last landed session goes: the range still ends with it, until its bars are gone too."""
+    workspace = Workspace.open(tmp_path)
+    days = [date(2024, 3, day) for day in (4, 5, 6)]
+    file = tmp_path / "raw" / "EURUSD60.csv"
+    file.parent.mkdir()
+    bars = [f"{day:%Y.%m.%d},{h:02d}:00,1.1,1.2,1.0,1.1,5" for day in days for h in range(24)]
+    file.write_text("\n".join(bars) + "\n")
+    list(ingest_files(workspace, [file]))
+    keys = [Key("EURUSD", day) for day in days]
+    list(make_range(workspace, BarsRecipe(), keys))
+    assert ranges_of(workspace) == [SessionRange("EURUSD", days[0], days[2])]
+    for entry in workspace.lake.index.entries("raw_bars", session=str(days[2])):
+        workspace.lake.drop(entry)
+    assert ranges_of(workspace) == [SessionRange("EURUSD", days[0], days[2])]
+    list(make_range(workspace, BarsRecipe(), keys))
+    assert ranges_of(workspace) == [SessionRange("EURUSD", days[0], days[1])]

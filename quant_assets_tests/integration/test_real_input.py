@@ -22,7 +22,15 @@ FILES = (
     "dbn/XNAS-20140605-A7LEANSEC2/xnas-itch-20140605.ohlcv-1s.dbn.zst",
 )
 SYMBOLS = ("AIG", "BAC", "ES", "EURUSD", "GC", "SPY")
-STAGES = ("bars", "bronze_trades", "features", "momentum_days", "training_set", "predictions")
+STAGES = (
+    "bars",
+    "bronze_trades",
+    "bronze_stats",
+    "features",
+    "momentum_days",
+    "training_set",
+    "predictions",
+)
 
 
 class Built:

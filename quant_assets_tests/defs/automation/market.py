@@ -43,6 +43,12 @@ def write_csv(
     put(file, "".join(lines))
 
 
+def close_at(file: Path, stamp: datetime) -> float:
+    """Return the close of one bar of a file."""
+    (line,) = (x for x in file.read_text().splitlines() if x.startswith(f"{stamp:%Y.%m.%d,%H:%M}"))
+    return float(line.split(",")[5])
+
+
 def _bar_starts(day: date) -> list[datetime]:
     """Return the starts of a session's M15 bars."""
     bounds = load_calendars()["FX"].bounds(day)

@@ -1,14 +1,20 @@
 """The sensor on landed data: exactly what a change reaches is made, by one run."""
 
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import dagster as dg
 
 from quant_assets.defs.partitions import STRATEGIES, SYMBOLS
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets_tests.defs.automation.conftest import DAYS, SEED
-from quant_assets_tests.defs.automation.market import job_of, make, put, stored, write_csv
+from quant_assets_tests.defs.automation.market import (
+    close_at,
+    job_of,
+    make,
+    put,
+    stored,
+    write_csv,
+)
 
 NOON = datetime(2024, 1, 10, 12, tzinfo=UTC)
 
@@ -17,6 +23,7 @@ DEPENDANTS = {
     "raw_bars": [10],
     "bars": [10],
     "features": [10, 11, 12, 14, 15],  # the longest looks back over 280 bars
+    "bronze_stats": [8, 9, 10],
     "bronze_trades": [8, 9, 10],  # 200 candles forward
     "momentum_days": [10, 11, 12, 14, 15, 16, 17, 18, 19],  # volumes of 20 sessions before
     "training_set": [9, 10, 11, 12, 14, 15],  # its features, and a label 24 bars forward
@@ -55,7 +62,7 @@ def test_a_restated_value_makes_exactly_its_dependants_again(made):
     assert made.make_all() == []
     before = stored(made.workspace)
     file = made.workspace.root / "raw" / "EURUSD15.csv"
-    write_csv(file, DAYS, seed=SEED, closes={NOON: _close_at(file, NOON) + 1e-5})
+    write_csv(file, DAYS, seed=SEED, closes={NOON: close_at(file, NOON) + 1e-5})
     made.land_all()
     (request,) = made.make_all()
 
@@ -69,17 +76,11 @@ def test_a_restated_value_makes_exactly_its_dependants_again(made):
     assert request.tags["dagster/asset_partition_range_end"] == "2024-01-19|EURUSD"
 
 
-def _close_at(file: Path, stamp: datetime) -> float:
-    """Return the close of one bar of a file."""
-    (line,) = (x for x in file.read_text().splitlines() if x.startswith(f"{stamp:%Y.%m.%d,%H:%M}"))
-    return float(line.split(",")[5])
-
-
 def test_a_value_that_comes_back_is_another_change(made):
     """There and back and there again: each restatement is asked for under a key of its own."""
     file = made.workspace.root / "raw" / "EURUSD15.csv"
     first = file.read_text(encoding="utf-8")
-    write_csv(file, DAYS, seed=SEED, closes={NOON: _close_at(file, NOON) + 1e-5})
+    write_csv(file, DAYS, seed=SEED, closes={NOON: close_at(file, NOON) + 1e-5})
     other = file.read_text(encoding="utf-8")
     keys = []
     # Other line ends make another file of the same values.
