@@ -20,12 +20,16 @@ First = Annotated[
     datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")
 ]
 Last = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")]
+Strategies = Annotated[
+    list[str] | None, typer.Option("--strategy", help="Only these strategies and their symbols.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 
 
 def materialize(
     selection: Selection,
     symbol: Symbols = None,
+    strategy: Strategies = None,
     first: First = None,
     last: Last = None,
     workers: Annotated[int, typer.Option(min=1, help="Runs beside each other.")] = 1,
@@ -42,15 +46,28 @@ def materialize(
     from quant_assets.workflows.workspace import Workspace
 
     workspace = Workspace.open()
-    ranges = ranges_of(workspace, symbols=symbol or (), first=_day(first), last=_day(last))
-    _warn_of_early_sessions(workspace, symbol or ())
+    names, symbols = strategy or [], _symbols(workspace, symbol, strategy)
+    ranges = ranges_of(workspace, symbols=symbols, first=_day(first), last=_day(last))
+    _warn_of_early_sessions(workspace, symbols)
     use_dagster_home()
     MlflowTracker(workspace.root / "mlflow").create_databases()
     with dg.DagsterInstance.get() as instance, run_progress() as tell:
-        results = list(run(workspace, instance, selection, ranges, workers=workers, tell=tell))
+        results = list(
+            run(workspace, instance, selection, ranges, names=names, workers=workers, tell=tell)
+        )
     _say(results, json=json)
     if not all(result.success for result in results):
         raise typer.Exit(1)
+
+
+def _symbols(
+    workspace: "Workspace", symbols: Sequence[str] | None, names: Sequence[str] | None
+) -> Sequence[str]:
+    """Return the symbols of a request: those it names, else those of its strategies, else all."""
+    from quant_assets.defs.selection import symbols_of
+
+    found = symbols_of(workspace, names) if names else []
+    return symbols or found
 
 
 def _warn_of_early_sessions(workspace: "Workspace", symbols: Sequence[str]) -> None:
@@ -107,6 +124,7 @@ def closing_line(results: "Sequence[RunResult]") -> str:
 def plan(
     selection: Selection,
     symbol: Symbols = None,
+    strategy: Strategies = None,
     first: First = None,
     last: Last = None,
     json: Json = False,
@@ -114,15 +132,16 @@ def plan(
     """Say what `materialize` would make, why, and about how long it would take."""
     from quant_assets.defs.runs import load_graph
     from quant_assets.defs.selection import ranges_of, select_assets
-    from quant_assets.workflows.plan import plan_ranges
+    from quant_assets.workflows.plan import plan_assets
     from quant_assets.workflows.workspace import Workspace
 
     workspace = Workspace.open()
-    ranges = ranges_of(workspace, symbols=symbol or (), first=_day(first), last=_day(last))
+    names, symbols = strategy or [], _symbols(workspace, symbol, strategy)
+    ranges = ranges_of(workspace, symbols=symbols, first=_day(first), last=_day(last))
     _, graph = load_graph()
     assets = [key.to_user_string() for key in select_assets(graph, selection)]
     keys = [key for one in ranges for key in one.keys]
-    lines = plan_ranges(workspace, assets, keys)
+    lines = plan_assets(workspace, assets, keys, names=names)
     if json:
         from json import dumps
 

@@ -10,7 +10,13 @@ from quant_assets.defs.pictures import as_metadata
 from quant_assets.defs.provenance import input_tags, version_tags
 from quant_assets.lineage.fingerprint import combined_version
 from quant_assets.observe.progress import report
-from quant_assets.workflows.ranges import Outcome, make_range, recipe_code_version
+from quant_assets.workflows.ranges import (
+    DROPPED,
+    Outcome,
+    Progress,
+    make_range,
+    recipe_code_version,
+)
 from quant_assets.workflows.recipe import BROKEN, Recipe, Status
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
@@ -65,7 +71,8 @@ def materialize_range(
     }
     view = LakeView(workspace)
     inputs = input_tags(context)
-    outcomes = list(make_range(workspace, recipe, owners, progress=report, view=view))
+    tell = _telling(context)
+    outcomes = list(make_range(workspace, recipe, owners, progress=tell, view=view))
     bad = [outcome for outcome in outcomes if outcome.status in BROKEN]
     # Dagster copies the result's metadata to each partition: what is told once a run stands
     # only on the last event, which is the one that an asset's page shows.
@@ -83,6 +90,18 @@ def materialize_range(
             metadata={"not_made": _listing(bad)},
             allow_retries=False,
         )
+
+
+def _telling(context: dg.AssetExecutionContext) -> Progress:
+    """Return what reports each partition, and logs that one was taken away."""
+
+    def tell(asset: str, outcome: Outcome, place: int, total: int) -> None:
+        report(asset, outcome, place, total)
+        if outcome.counts.get(DROPPED):
+            why = outcome.reason or "it is no session any more"
+            context.log.warning(f"{asset} {outcome.key} was dropped: {why}")  # noqa: G004
+
+    return tell
 
 
 def _event(

@@ -3,7 +3,7 @@
 import logging
 import multiprocessing as mp
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from quant_assets.defs.partitions import partition_key, range_tags, sessions_of
 from quant_assets.defs.selection import SessionRange, Wave, edges, parts_of, select_assets, waves_of
 from quant_assets.observe.progress import Reported, listening
 from quant_assets.settings.model import PartitionGrain
-from quant_assets.workflows.ranges import Outcome, decide
+from quant_assets.workflows.ranges import DROPPED, Outcome, decide
 from quant_assets.workflows.recipe import BROKEN, Key
 from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.strategies import strategies
@@ -76,12 +76,18 @@ def materialize(
     selection: str,
     ranges: Sequence[SessionRange],
     *,
+    names: Collection[str] = (),
     workers: int = 1,
     tell: Tell = lambda *_: None,
 ) -> Iterator[RunResult]:
     """Make what a selection needs and is not fresh, wave after wave, runs beside each other.
 
     A wave that fails stops nothing of the rest of it; waves below make what they can.
+
+    Parameters
+    ----------
+    names
+        Strategies; all that trade a symbol of the ranges where none is named.
     """
     _, graph = load_graph()
     observe(instance, landed_versions(workspace))
@@ -89,7 +95,7 @@ def materialize(
         waves = waves_of(graph, select_assets(graph, selection))
         for wave in (part for one in waves for part in parts_of(one, ranges)):
             register(instance, workspace)
-            requests = _requests(workspace, wave, ranges)
+            requests = _requests(workspace, wave, ranges, names)
             if wave.kind == "ranges":
                 kept = {one: _if_fresh(workspace, instance, one, tell) for one in requests}
                 yield from (result for result in kept.values() if result)
@@ -111,6 +117,8 @@ def _if_fresh(
             stands = partition_key(key, workspace.settings.partitions.grain) in known
             if not isinstance(outcome, Outcome) or outcome.status in BROKEN or not stands:
                 return None
+            if outcome.is_left_over:
+                return None
             outcomes.append((asset, outcome))
     for place, (asset, outcome) in enumerate(outcomes, start=1):
         tell(asset, outcome.status.value, str(outcome.key), (place - 1) % len(keys) + 1, len(keys))
@@ -118,7 +126,9 @@ def _if_fresh(
     return RunResult(request, success=True, message="fresh, not run", counts=dict(counts))
 
 
-def _requests(workspace: Workspace, wave: Wave, ranges: Sequence[SessionRange]) -> list[RunRequest]:
+def _requests(
+    workspace: Workspace, wave: Wave, ranges: Sequence[SessionRange], names: Collection[str]
+) -> list[RunRequest]:
     """Return the runs of a wave."""
     if wave.kind == "ranges":
         spans = [edges(workspace, one) for one in ranges]
@@ -128,7 +138,9 @@ def _requests(workspace: Workspace, wave: Wave, ranges: Sequence[SessionRange]) 
         return [
             RunRequest(wave.assets, partition=name)
             for name, one in strategies(workspace).items()
-            if wanted & set(one.symbols or ()) and training_entries(workspace, one)
+            if (not names or name in names)
+            and wanted & set(one.symbols or ())
+            and training_entries(workspace, one)
         ]
     return [RunRequest(wave.assets)]
 
@@ -209,6 +221,8 @@ def execute(request: RunRequest, instance: dg.DagsterInstance, tell: Tell) -> Ru
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     for event in result.get_asset_materialization_events():
+        if dropped := event.materialization.metadata.get(DROPPED):
+            counts["dropped"] = counts.get("dropped", 0) + int(float(str(dropped.value)))
         status = event.materialization.metadata.get("status")
         if request.first is None:
             name = str(status.value) if status else "made"

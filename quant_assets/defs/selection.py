@@ -9,9 +9,12 @@ import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from quant_assets.defs.partitions import STRATEGIES, partition_key
-from quant_assets.market.errors import InputError
+from quant_assets.market.errors import InputError, StrategyError
 from quant_assets.workflows.recipe import Key
+from quant_assets.workflows.recipes.bars import expected_bars
 from quant_assets.workflows.recipes.neighbours import landed_sessions
+from quant_assets.workflows.recipes.register import made_sessions
+from quant_assets.workflows.strategies import strategies
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
@@ -136,13 +139,16 @@ def ranges_of(
 ) -> list[SessionRange]:
     """Return the ranges of a request; without dates, those that hold landed data.
 
+    Dates of which something was made and nothing is landed any more are among them: what is left
+    over is taken away.
+
     Raises
     ------
     InputError
         If a symbol has no landed data, or the dates are in the wrong order.
     """
     view = LakeView(workspace)
-    landed = {s: landed_sessions(view, s) for s in _landed_symbols(workspace)}
+    landed = {s: landed_sessions(view, s) for s in _known_symbols(workspace)}
     unknown = sorted(set(symbols) - set(landed))
     if unknown or not landed:
         raise InputError(
@@ -160,7 +166,7 @@ def ranges_of(
     for symbol in sorted(symbols or landed):
         days = [
             day
-            for day in landed[symbol]
+            for day in sorted({*landed[symbol], *made_sessions(view, symbol)})
             if day >= workspace.settings.partitions.start
             and (first is None or day >= first)
             and (last is None or day <= last)
@@ -169,17 +175,38 @@ def ranges_of(
     return found
 
 
+def symbols_of(workspace: Workspace, names: Collection[str]) -> list[str]:
+    """Return the symbols that strategies trade, their bars made or still to be made.
+
+    Raises
+    ------
+    StrategyError
+        If there is no strategy of a name.
+    """
+    view = LakeView(workspace)
+    landed = [Key(s, day) for s in _known_symbols(workspace) for day in landed_sessions(view, s)]
+    there = strategies(workspace, expected=expected_bars(view, landed))
+    unknown = sorted(set(names) - set(there))
+    if unknown:
+        raise StrategyError(
+            asked=f"strategy {', '.join(unknown)}",
+            found=f"strategies with landed data are {', '.join(there) or 'none'}",
+            remedy="Choose one of these, or write it under `strategies` of the data root.",
+        )
+    return sorted({symbol for name in names for symbol in there[name].symbols or ()})
+
+
 def sessions_before_start(workspace: Workspace, symbols: Collection[str] = ()) -> int:
     """Return how many landed sessions lie before the first date partition."""
     view = LakeView(workspace)
     start = workspace.settings.partitions.start
-    chosen = symbols or _landed_symbols(workspace)
+    chosen = symbols or _known_symbols(workspace)
     return sum(day < start for symbol in chosen for day in landed_sessions(view, symbol))
 
 
-def _landed_symbols(workspace: Workspace) -> list[str]:
-    """Return the symbols with landed trades or bars."""
-    tables = ("raw_bars", "raw_ticks")
+def _known_symbols(workspace: Workspace) -> list[str]:
+    """Return the symbols with landed trades or bars, or with bars that were made of them."""
+    tables = ("raw_bars", "raw_ticks", BARS)
     return sorted({e.symbol for table in tables for e in workspace.lake.index.entries(table)})
 
 

@@ -24,7 +24,7 @@ def build_leaderboard_page(
     *,
     links: Mapping[str, str] | None = None,
     synthetic: bool = False,
-    command: str = "quant leaderboard",
+    command: str = "quant materialize leaderboard",
 ) -> str:
     """Return the page as HTML, best deflated Sharpe first; the same input gives the same bytes.
 

@@ -70,6 +70,13 @@ class Index:
         """Return the entries of a table, sorted by levels and session."""
         return [Entry(**row) for row in self._state.select(PARTITIONS, table=table, **equal)]
 
+    def holds(self, name: str, version: str) -> bool:
+        """Whether an entry stands under a name, as lineage speaks of it, at a data version."""
+        table, *levels = name.split("/")
+        session = levels.pop() if levels and "=" not in levels[-1] else ""
+        found = self.entries(table, hive="/".join(levels), session=session)
+        return any(entry.data_version == version for entry in found)
+
     def drop(self, entry: Entry) -> None:
         """Forget one entry."""
         self._state.delete(PARTITIONS, table=entry.table, hive=entry.hive, session=entry.session)

@@ -8,6 +8,7 @@ change does.
 import ast
 import hashlib
 import importlib.util
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -38,15 +39,30 @@ def code_version(roots: tuple[str, ...], schema_versions: tuple[tuple[str, int],
     return digest_of({"modules": trees, "schemas": list(schema_versions)})
 
 
-def _reached(roots: tuple[str, ...]) -> set[str]:
-    """Return the roots and the pure modules that they import, directly or through others."""
+def imported_files(module: str) -> dict[str, Path]:
+    """Return the files of a module and of all of ours that it imports, by module.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If there is no such module.
+    """
+    found = {name: _file(name) for name in _reached((module,), follows=lambda _: True)}
+    return {name: file for name, file in found.items() if file}
+
+
+def _reached(roots: tuple[str, ...], *, follows: Callable[[str], bool] | None = None) -> set[str]:
+    """Return the roots and the modules that they import, directly or through others.
+
+    Of what is imported only pure modules are followed, or those that `follows` says.
+    """
     seen: set[str] = set()
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
         if name not in seen:
             seen.add(name)
-            waiting += [m for m in _imports(name) if _is_pure(m)]
+            waiting += [m for m in _imports(name) if (follows or _is_pure)(m)]
     return seen
 
 

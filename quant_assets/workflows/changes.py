@@ -5,7 +5,7 @@ from datetime import date
 
 from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.market.errors import QuantError
-from quant_assets.workflows.ranges import stored_entries
+from quant_assets.workflows.ranges import Outcome, decide, stored_entries
 from quant_assets.workflows.recipe import Key, Plan, Recipe
 from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.view import LakeView
@@ -25,7 +25,7 @@ def pending_partitions(
     Parameters
     ----------
     sessions
-        Sessions to look at; those that hold landed data are enough, the others have no bars.
+        Sessions to look at; those that hold landed data, or anything made of it, are enough.
     retry_failed
         Whether partitions that could not be made count as pending.
 
@@ -47,6 +47,8 @@ def pending_partitions(
 
 def _is_pending(view: LakeView, recipe: Recipe, key: Key, above: dict[Pending, None]) -> bool:
     """Whether a partition's inputs are others now, or will be when what is above it is made."""
+    if not view.workspace.calendar(key.symbol).is_session(key.session):
+        return _is_left_over(view, recipe, key)
     if any((asset, key) in above for asset in recipe.upstream):
         return True
     try:
@@ -54,9 +56,15 @@ def _is_pending(view: LakeView, recipe: Recipe, key: Key, above: dict[Pending, N
     except QuantError:
         return True  # the run says why, and records it
     if not isinstance(plan, Plan):
-        return False
+        return _is_left_over(view, recipe, key)
     if any(need in above for need in plan.needs):
         return True
     stored = stored_entries(recipe, view, key)
     inputs = digest_of(dict(plan.inputs))
     return not stored or any(entry.inputs_hash != inputs for entry in stored)
+
+
+def _is_left_over(view: LakeView, recipe: Recipe, key: Key) -> bool:
+    """Whether something stands of a partition that nothing is to be made of any more."""
+    decided = decide(recipe, view, key)
+    return isinstance(decided, Outcome) and decided.is_left_over

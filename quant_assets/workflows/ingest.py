@@ -111,5 +111,12 @@ def _teller(progress: IngestProgress, first: IngestStep) -> FileProgress:
 
 
 def _open(workspace: Workspace, source: SourceFile, scratch: Path) -> Reader:
-    """Open the reader that a file's content asks for."""
-    return open_reader(source, instruments=workspace.instruments, scratch=scratch)
+    """Open the reader that a file's content asks for, with the budgets of the settings."""
+    bounds = workspace.settings.ingest
+    return open_reader(
+        source,
+        instruments=workspace.instruments,
+        scratch=scratch,
+        budget_bytes=bounds.max_expanded_bytes,
+        budget_ratio=bounds.max_expansion_ratio,
+    )

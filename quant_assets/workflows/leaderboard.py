@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from quant_assets.backtests.schema import EQUITY
+from quant_assets.lineage.fingerprint import content_version
 from quant_assets.lineage.records import Lineage, Origin
 from quant_assets.market.errors import InputError
 from quant_assets.optimization.leaderboard import build_leaderboard, rank_leaderboard
@@ -15,6 +16,7 @@ from quant_assets.optimization.trials import Trial, trials_frame
 from quant_assets.storage.index import Entry
 from quant_assets.storage.source_code import code_version
 from quant_assets.storage.state import TRIALS
+from quant_assets.workflows.session_closes import closes_versions
 from quant_assets.workflows.strategy_backtest import RUN_DIGITS, backtest_code_version
 from quant_assets.workflows.workspace import Workspace
 
@@ -36,7 +38,7 @@ class StoredLeaderboard:
 
 def store_leaderboard(workspace: Workspace) -> StoredLeaderboard:
     """Store trials and leaderboard as tables of the lake."""
-    before = {entry.data_version for entry in workspace.lake.index.entries(LEADERBOARD.name)}
+    before = _stored_versions(workspace)
     trials = all_trials(workspace)
     stale = stale_trials(workspace, trials)
     lineage = Lineage(
@@ -48,6 +50,21 @@ def store_leaderboard(workspace: Workspace) -> StoredLeaderboard:
     board = build_leaderboard(trials, stale=stale)
     entry = workspace.lake.commit(LEADERBOARD, {}, board, lineage).entry
     return StoredLeaderboard(entry, is_new=entry.data_version not in before)
+
+
+def is_leaderboard_stored(workspace: Workspace) -> bool | None:
+    """Whether the lake holds the leaderboard as it would be now; None where it holds none."""
+    before = _stored_versions(workspace)
+    if not before:
+        return None
+    trials = all_trials(workspace)
+    board = build_leaderboard(trials, stale=stale_trials(workspace, trials))
+    return content_version(LEADERBOARD.check(board)) in before
+
+
+def _stored_versions(workspace: Workspace) -> set[str]:
+    """Return the data version of the stored leaderboard, in a set that may be empty."""
+    return {entry.data_version for entry in workspace.lake.index.entries(LEADERBOARD.name)}
 
 
 def ranked(workspace: Workspace, *, by: str = "dsr") -> pl.DataFrame:
@@ -96,4 +113,5 @@ def _is_current(workspace: Workspace, run: Entry | None, current: dict[str, str]
     if run is None or run.code_version != backtest_code_version():
         return False
     inputs = workspace.lake.lineage(run).inputs
-    return all(current.get(name) == version for name, version in inputs.items())
+    now = current | closes_versions(workspace, inputs)
+    return all(now.get(name) == version for name, version in inputs.items())

@@ -29,29 +29,45 @@ def page_path(workspace: Workspace, name: str) -> Path:
     return workspace.root / FOLDER / name
 
 
+def tear_sheet_path(workspace: Workspace, strategy: Strategy) -> Path:
+    """Return where the tear sheet of a strategy lies."""
+    return page_path(workspace, f"{strategy.name}.html")
+
+
 def write_tear_sheet(workspace: Workspace, strategy: Strategy, stored: StoredBacktest) -> Page:
     """Write the tear sheet of a stored backtest; the same backtest gives the same bytes."""
+    html = tear_sheet_html(workspace, strategy, stored)
+    return _write(tear_sheet_path(workspace, strategy), html)
+
+
+def tear_sheet_html(workspace: Workspace, strategy: Strategy, stored: StoredBacktest) -> str:
+    """Return the tear sheet of a stored backtest."""
     lineage = workspace.lake.lineage(stored.equity)
     provenance = Provenance(
         data_versions=lineage.inputs,
         code_version=lineage.code_version,
         model_version=stored.trial.model_version,
-        command="quant materialize tear_sheet",
+        command=f"quant materialize tear_sheet --strategy {strategy.name}",
         synthetic=lineage.origin.synthetic,
         market_seed=lineage.origin.seed,
     )
     currencies = {workspace.instrument(symbol).currency for symbol in stored.trial.symbols}
-    html = build_tear_sheet(
+    return build_tear_sheet(
         stored_result(workspace, strategy, stored),
         strategy=strategy,
         provenance=provenance,
         currency=", ".join(sorted(currencies)),
     )
-    return _write(page_path(workspace, f"{strategy.name}.html"), html)
 
 
 def write_leaderboard_page(workspace: Workspace) -> Page | None:
     """Write the page of the stored leaderboard; None where there is none yet."""
+    html = leaderboard_html(workspace)
+    return None if html is None else _write(page_path(workspace, LEADERBOARD_PAGE), html)
+
+
+def leaderboard_html(workspace: Workspace) -> str | None:
+    """Return the page of the stored leaderboard; None where there is none yet."""
     entries = workspace.lake.index.entries(LEADERBOARD.name)
     if not entries:
         return None
@@ -62,15 +78,19 @@ def write_leaderboard_page(workspace: Workspace) -> Page | None:
         for row in board.filter(~board["is_stale"]).iter_rows(named=True)
         if page_path(workspace, f"{row['strategy']}.html").exists()
     }
-    html = build_leaderboard_page(
+    return build_leaderboard_page(
         board, links=newest, synthetic=any(entry.synthetic for entry in runs)
     )
-    return _write(page_path(workspace, LEADERBOARD_PAGE), html)
+
+
+def is_written(path: Path, text: str) -> bool:
+    """Whether a page stands on disk as it would be written."""
+    return path.exists() and path.read_text(encoding="utf-8") == text
 
 
 def _write(path: Path, text: str) -> Page:
     """Write a page so that a reader sees the old one or the new one; an equal one is kept."""
-    if path.exists() and path.read_text(encoding="utf-8") == text:
+    if is_written(path, text):
         return Page(path, is_new=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_suffix(f".{os.getpid()}.tmp")

@@ -2,20 +2,26 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from quant_assets.lineage.fingerprint import combined_version, digest_of
-from quant_assets.lineage.records import Hashes, Lineage, why_stale
-from quant_assets.market.errors import PartitionReplacedError, QuantError
+from quant_assets.lineage.records import ABSENT, Hashes, Lineage, why_stale
+from quant_assets.market.errors import LakeError, PartitionReplacedError, QuantError
 from quant_assets.storage.index import Entry
 from quant_assets.storage.source_code import code_version
-from quant_assets.storage.state import FAILURES, TIMINGS
+from quant_assets.storage.state import FAILURES
 from quant_assets.ticks.schema import QUARANTINE
 from quant_assets.workflows.recipe import Key, Made, NotDue, Plan, Recipe, Status
+from quant_assets.workflows.timings import note_timings
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
+
+DROPPED = "partitions_dropped"
+"""Count of an outcome: what was stored of it went, because nothing is to be made of it."""
+
+NOT_TO_BE_MADE = frozenset({Status.NO_SESSION, Status.NOT_DUE, Status.MISSING})
 
 _REPLANS = 2
 """How often a partition is planned anew because an input was replaced while it was made."""
@@ -37,6 +43,11 @@ class Outcome:
     seconds: float = 0.0
     counts: dict[str, float] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
+
+    @property
+    def is_left_over(self) -> bool:
+        """Whether something still stands that nothing is to be made of any more: it is to go."""
+        return self.status in NOT_TO_BE_MADE and bool(self.entries)
 
 
 Progress = Callable[[str, Outcome, int, int], None]
@@ -68,9 +79,7 @@ def make_range(
         made += [outcome.seconds] if outcome.status is Status.MADE else []
         progress(recipe.asset, outcome, place, len(ordered))
         yield outcome
-    if made:
-        timing = {"asset": recipe.asset, "partitions": len(made), "seconds": sum(made)}
-        workspace.state.upsert(TIMINGS, [timing])
+    note_timings(workspace, recipe.asset, made)
 
 
 def recipe_code_version(recipe: Recipe) -> str:
@@ -124,8 +133,12 @@ def _plan_and_make(
 ) -> Outcome | tuple[Made, list[Entry]]:
     """Make and commit one partition, where its plan says that it must be made."""
     decided = decide(recipe, view, key)
+    if isinstance(decided, Outcome) and decided.is_left_over:
+        # What was read of the index a while ago must take nothing away.
+        view.reload()
+        decided = decide(recipe, view, key)
     if isinstance(decided, Outcome):
-        return decided
+        return _drop(workspace, view, decided) if decided.is_left_over else decided
     made = recipe.make(view, key, decided)
     return made, _commit(workspace, recipe, view, key, decided, made)
 
@@ -133,12 +146,14 @@ def _plan_and_make(
 def decide(recipe: Recipe, view: LakeView, key: Key) -> Plan | Outcome:
     """Return the plan of a partition that must be made, or the outcome of one that must not."""
     if not view.workspace.calendar(key.symbol).is_session(key.session):
-        return Outcome(key, Status.NO_SESSION, Status.NO_SESSION.value)
+        left = _all_stored(recipe, view, key)
+        return Outcome(key, Status.NO_SESSION, Status.NO_SESSION.value, entries=left)
     if broken := _broken(view, [(asset, key) for asset in recipe.upstream]):
         return _skipped(key, broken)
     plan = recipe.plan(view, key)
     if isinstance(plan, NotDue):
-        return Outcome(key, plan.status, plan.status.value, reason=plan.reason)
+        left = _left_over(recipe, view, key)
+        return Outcome(key, plan.status, plan.status.value, reason=plan.reason, entries=left)
     if broken := _broken(view, plan.needs):
         return _skipped(key, broken)
     stored = stored_entries(recipe, view, key)
@@ -192,7 +207,7 @@ def _commit(
     workspace: Workspace, recipe: Recipe, view: LakeView, key: Key, plan: Plan, made: Made
 ) -> list[Entry]:
     """Store the files of a partition, and forget those that it no longer has."""
-    before = stored_entries(recipe, view, key) + _stored_aside(recipe, view, key)
+    before = _all_stored(recipe, view, key)
     entries = []
     for file in (*made.set_aside, *made.files):
         lineage = Lineage(
@@ -210,16 +225,49 @@ def _commit(
         view.note(committed)
         entries.append(committed.entry)
     names = {entry.name for entry in entries}
-    for entry in before:
-        if entry.name not in names:
-            workspace.lake.drop(entry)
-            view.forget(entry)
+    _forget(workspace, view, [entry for entry in before if entry.name not in names])
     return entries[len(made.set_aside) :]
 
 
-def _stored_aside(recipe: Recipe, view: LakeView, key: Key) -> list[Entry]:
-    """Return the index entries of what was set aside of a partition."""
-    return view.at(QUARANTINE.name, key.symbol, key.session, table=recipe.asset)
+def _left_over(recipe: Recipe, view: LakeView, key: Key) -> tuple[Entry, ...]:
+    """Return what stands of a partition that cannot be made, if what it was made from is gone.
+
+    Where all of that still stands, only something between is not made yet, for example the roll
+    map by another mode: then it stays.
+    """
+    stored = _all_stored(recipe, view, key)
+    return stored if any(not _stands(view, entry) for entry in stored) else ()
+
+
+def _stands(view: LakeView, entry: Entry) -> bool:
+    """Whether the lake still holds every input of an entry at the version that it was made from."""
+    try:
+        inputs = view.workspace.lake.lineage(entry).inputs
+    except LakeError:
+        return False
+    return all(
+        version == ABSENT or view.workspace.lake.index.holds(name, version)
+        for name, version in inputs.items()
+    )
+
+
+def _drop(workspace: Workspace, view: LakeView, outcome: Outcome) -> Outcome:
+    """Take what is left over out of the lake: later stages would still read it."""
+    _forget(workspace, view, outcome.entries)
+    return replace(outcome, entries=(), counts={DROPPED: 1.0})
+
+
+def _forget(workspace: Workspace, view: LakeView, entries: Iterable[Entry]) -> None:
+    """Take what no longer belongs to its partition out of the lake."""
+    for entry in entries:
+        workspace.lake.drop(entry)
+        view.forget(entry)
+
+
+def _all_stored(recipe: Recipe, view: LakeView, key: Key) -> tuple[Entry, ...]:
+    """Return the index entries of a partition and of what was set aside of it."""
+    aside = view.at(QUARANTINE.name, key.symbol, key.session, table=recipe.asset)
+    return (*stored_entries(recipe, view, key), *aside)
 
 
 def _settle(

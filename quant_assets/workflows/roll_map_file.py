@@ -22,9 +22,7 @@ from quant_assets.ticks.roll_map import (
     parse_date_basis,
     parse_mode,
 )
-
-BUSINESS_DAYS = "XNYS"
-"""Calendar by which contracts expire: CME also holds short sessions on US holidays."""
+from quant_assets.workflows.recipes.roll_history import BUSINESS_DAYS
 
 COLUMNS = (
     "date",

@@ -1,5 +1,6 @@
 """Strategies of a data root: the user's files, and one default a class and timeframe."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -76,11 +77,19 @@ def research_groups(workspace: Workspace) -> dict[tuple[str, str], list[Entry]]:
     return groups
 
 
-def strategies(workspace: Workspace) -> dict[str, Strategy]:
-    """Return every strategy that has bars to trade, by name, its symbols written out."""
+def strategies(
+    workspace: Workspace, *, expected: Iterable[tuple[str, str]] = ()
+) -> dict[str, Strategy]:
+    """Return every strategy that has bars to trade, by name, its symbols written out.
+
+    Parameters
+    ----------
+    expected
+        (symbol, timeframe) of research bars that are still to be made, and count as there.
+    """
     found: dict[str, Strategy] = {}
     members: dict[str, set[str]] = {}
-    for symbol, timeframe in research_groups(workspace):
+    for symbol, timeframe in sorted({*research_groups(workspace), *expected}):
         for strategy in applicable(workspace, symbol, timeframe):
             found[strategy.name] = strategy
             members.setdefault(strategy.name, set()).add(symbol)

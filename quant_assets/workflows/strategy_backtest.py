@@ -18,6 +18,7 @@ from quant_assets.storage.source_code import code_version
 from quant_assets.storage.state import FAILURES, TRIALS
 from quant_assets.workflows.backtesting import Progress, run_trial
 from quant_assets.workflows.recipes.neighbours import research_bars
+from quant_assets.workflows.session_closes import closes_versions
 from quant_assets.workflows.view import LakeView, versions
 from quant_assets.workflows.workspace import Workspace
 
@@ -43,16 +44,18 @@ class StoredBacktest:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """Entries that a backtest reads, by symbol."""
+    """What a backtest reads: entries by symbol, and the closes of their sessions."""
 
     bars: dict[str, list[Entry]]
     predictions: dict[str, list[Entry]]
+    closes: dict[str, str]
+    """Versions of the closes that positions end at."""
 
     @property
     def versions(self) -> dict[str, str]:
-        """Names and versions of all of them."""
+        """Names and versions of all that it reads."""
         groups = [*self.bars.values(), *self.predictions.values()]
-        return versions(entry for group in groups for entry in group)
+        return versions(entry for group in groups for entry in group) | self.closes
 
     @staticmethod
     def frames(view: LakeView, groups: dict[str, list[Entry]]) -> dict[str, pl.DataFrame]:
@@ -79,9 +82,7 @@ def backtest_strategy(
     """
     view = LakeView(workspace)
     inputs = _inputs(view, strategy)
-    trial_id = trial_identity(
-        strategy, data_versions=inputs.versions, code_version=backtest_code_version()
-    )
+    trial_id = _identity(strategy, inputs)
     if (stored := _stored(workspace, strategy, trial_id)) is not None:
         return stored
     symbols = sorted(inputs.predictions)
@@ -109,6 +110,27 @@ def backtest_strategy(
     return StoredBacktest(made.trial, trades.entry, equity.entry, is_new=True)
 
 
+def backtest_inputs(workspace: Workspace, strategy: Strategy) -> dict[str, str]:
+    """Return names and versions of what a backtest would read; raises as `backtest_strategy`."""
+    return _inputs(LakeView(workspace), strategy).versions
+
+
+def stored_backtest(workspace: Workspace, strategy: Strategy) -> StoredBacktest | None:
+    """Return the backtest of what the lake holds now, None where it was never computed.
+
+    Raises as `backtest_strategy`.
+    """
+    trial_id = _identity(strategy, _inputs(LakeView(workspace), strategy))
+    return _stored(workspace, strategy, trial_id)
+
+
+def _identity(strategy: Strategy, inputs: _Inputs) -> str:
+    """Return the identity of the trial that a strategy is on some data, by the code of now."""
+    return trial_identity(
+        strategy, data_versions=inputs.versions, code_version=backtest_code_version()
+    )
+
+
 def _stored(workspace: Workspace, strategy: Strategy, trial_id: str) -> StoredBacktest | None:
     """Return the result of a trial that was computed before, or None."""
     rows = workspace.state.select(TRIALS, trial_id=trial_id)
@@ -133,7 +155,8 @@ def _inputs(view: LakeView, strategy: Strategy) -> _Inputs:
     bars: dict[str, list[Entry]] = {}
     predictions: dict[str, list[Entry]] = {}
     for symbol in strategy.symbols or ():
-        for session in view.sessions(PREDICTIONS.name, symbol):
+        calendar = view.workspace.calendar(symbol)
+        for session in filter(calendar.is_session, view.sessions(PREDICTIONS.name, symbol)):
             made = view.at(PREDICTIONS.name, symbol, session, model=strategy.name)
             here = research_bars(view, symbol, session)
             if made and here is not None:
@@ -145,7 +168,8 @@ def _inputs(view: LakeView, strategy: Strategy) -> _Inputs:
             found="no predictions of its model",
             remedy="Make them first: quant materialize predictions",
         )
-    return _Inputs(bars, predictions)
+    names = (entry.name for group in bars.values() for entry in group)
+    return _Inputs(bars, predictions, closes_versions(view.workspace, names))
 
 
 def stored_result(workspace: Workspace, strategy: Strategy, stored: StoredBacktest) -> Result:

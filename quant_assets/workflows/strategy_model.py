@@ -1,6 +1,6 @@
 """The model of a strategy: trained on its training sets, kept as text, logged to the tracker."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -42,7 +42,18 @@ def training_entries(workspace: Workspace, strategy: Strategy) -> list[Entry]:
         for symbol in strategy.symbols or ()
         for entry in workspace.lake.index.entries("training_set", symbol=symbol)
         if wanted.items() <= entry.levels.items()
+        and workspace.calendar(symbol).is_session(entry.day)
     ]
+
+
+def training_lineage(strategy: Strategy, entries: Sequence[Entry]) -> Lineage:
+    """Return what a model trained on some training sets would be made from."""
+    return Lineage(
+        code_version=code_version(CODE, ((MODELS.name, MODELS.version),)),
+        parameters=strategy.training_values(),
+        inputs=versions(entries),
+        origin=Origin.of(entry.origin for entry in entries),
+    )
 
 
 def train_strategy(
@@ -65,12 +76,7 @@ def train_strategy(
         If there are no training sets, too few sessions, or no final label.
     """
     entries = training_entries(workspace, strategy)
-    lineage = Lineage(
-        code_version=code_version(CODE, ((MODELS.name, MODELS.version),)),
-        parameters=strategy.training_values(),
-        inputs=versions(entries),
-        origin=Origin.of(entry.origin for entry in entries),
-    )
+    lineage = training_lineage(strategy, entries)
     stored = stored_model(workspace, strategy.name)
     wanted = Hashes(lineage.inputs_hash, lineage.params_hash, lineage.code_version)
     if stored is not None and why_stale(stored.entry.hashes, wanted) is None:

@@ -1,8 +1,9 @@
 """What one range sees of the lake: an index read once, files kept while they are used again."""
 
-from collections import OrderedDict, defaultdict
-from collections.abc import Iterable
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Iterable
 from datetime import date
+from typing import Any, TypeVar, cast
 
 import polars as pl
 
@@ -14,6 +15,9 @@ from quant_assets.workflows.workspace import Workspace
 
 KEPT_BYTES = 256 * 2**20
 """How much of the files read last stays in memory, for neighbouring sessions to share."""
+
+
+Made = TypeVar("Made")
 
 
 class LakeView:
@@ -30,6 +34,9 @@ class LakeView:
         self._failures: dict[str, dict[str, str]] = {}
         self._frames: OrderedDict[tuple[str, str, tuple[str, ...]], pl.DataFrame] = OrderedDict()
         self._kept = 0
+        self._changes: Counter[tuple[str, str]] = Counter()
+        self._reloads = 0
+        self._remembered: dict[tuple[Hashable, str], tuple[object, Any]] = {}
 
     def of_symbol(self, table: str, symbol: str) -> dict[str, list[Entry]]:
         """Return the entries of a table for a symbol by session, each list sorted by levels."""
@@ -70,6 +77,7 @@ class LakeView:
         sessions = self.of_symbol(entry.table, entry.symbol)
         others = [e for e in sessions.get(entry.session, []) if e.hive != entry.hive]
         sessions[entry.session] = sorted([*others, entry], key=lambda e: e.hive)
+        self._changes[entry.table, entry.symbol] += 1
 
     def forget(self, entry: Entry) -> None:
         """Take an entry that no longer belongs to its partition out of the view."""
@@ -77,10 +85,31 @@ class LakeView:
         left = [e for e in sessions.pop(entry.session, []) if e.hive != entry.hive]
         if left:
             sessions[entry.session] = left
+        self._changes[entry.table, entry.symbol] += 1
 
     def reload(self) -> None:
         """Forget what was read of the index: another writer has been at work."""
         self._entries.clear()
+        self._reloads += 1
+
+    def remembered(
+        self, name: Hashable, tables: Iterable[str], symbol: str, make: Callable[[], Made]
+    ) -> Made:
+        """Return what a function makes of some tables of a symbol, made once while they stand.
+
+        Parameters
+        ----------
+        name
+            What is made; with the symbol it is remembered under it.
+        tables
+            Where the view takes in a change of one of them, it is made anew.
+        """
+        state = (self._reloads, *(self._changes[table, symbol] for table in tables))
+        known = self._remembered.get((name, symbol))
+        if known is None or known[0] != state:
+            known = state, make()
+            self._remembered[name, symbol] = known
+        return cast("Made", known[1])
 
     def failures(self, asset: str) -> dict[str, str]:
         """Return the partitions of an asset that could not be made, with their versions."""

@@ -18,6 +18,7 @@ from quant_assets.storage.state import State
 DATA_VARIABLE = "QUANT_DATA"
 STATE_VARIABLE = "QUANT_STATE_URL"
 INSTRUMENTS_FILE = "instruments.yaml"
+SESSIONS_FILE = "sessions.yaml"
 
 
 def data_root() -> Path:
@@ -38,19 +39,29 @@ class Workspace:
 
     @classmethod
     def open(cls, root: Path | None = None, *, hook: type_hook = no_hook) -> "Workspace":
-        """Open a data root, making its state database; the default is `data_root()`."""
+        """Open a data root, making its state database; the default is `data_root()`.
+
+        What writers that died left undone is mended first, so that the index says what the files
+        hold to those too who read it without a `LakeView`.
+        """
         folder = (root or data_root()).absolute()
         url = os.environ.get(STATE_VARIABLE)
         state = State(url) if url else State.at(folder / "state.db")
-        user_file = folder / INSTRUMENTS_FILE
+        lake = Lake(folder / "lake", state, hook=hook)
+        lake.recover()
         return cls(
             root=folder,
             settings=load_settings(folder),
             state=state,
-            lake=Lake(folder / "lake", state, hook=hook),
-            instruments=load_instruments(user_file if user_file.exists() else None),
-            calendars=load_calendars(),
+            lake=lake,
+            instruments=load_instruments(_user_file(folder, INSTRUMENTS_FILE)),
+            calendars=load_calendars(_user_file(folder, SESSIONS_FILE)),
         )
+
+    @property
+    def sessions_file(self) -> Path | None:
+        """The user's file that changes sessions, or None where there is none."""
+        return _user_file(self.root, SESSIONS_FILE)
 
     def instrument(self, symbol: str) -> Instrument:
         """Return what is known of a symbol."""
@@ -64,3 +75,8 @@ class Workspace:
     def threads(self) -> int:
         """How many processors work may use."""
         return max(1, int((os.cpu_count() or 1) * self.settings.max_cpu_usage))
+
+
+def _user_file(folder: Path, name: str) -> Path | None:
+    """Return a user's file of a data root, or None where there is none."""
+    return folder / name if (folder / name).exists() else None

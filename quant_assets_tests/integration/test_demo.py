@@ -42,6 +42,14 @@ def test_a_second_run_makes_nothing_anew_and_says_so(demo):
     assert demo.root.versions() == demo.before
 
 
+def test_the_plan_finds_nothing_left_to_do(demo):
+    """Every asset is listed, those by strategy and those without partitions too; none would run."""
+    lines = {row["asset"]: row for row in demo.root.rows("plan", "*")}
+    assert {"bars", "model", "backtest", "tear_sheet", "leaderboard", "warehouse"} <= set(lines)
+    assert {name: row["reasons"] for name, row in lines.items() if row["would_run"]} == {}
+    assert lines["model"]["fresh"] == lines["backtest"]["fresh"] == 3
+
+
 def test_everything_is_marked_synthetic(demo):
     """Landed and derived partitions and every page carry the mark."""
     lake = demo.root.open().lake

@@ -1,16 +1,24 @@
 """Many files: which are read, in which order, and what a bad one does to the others."""
 
+import json
 import os
 import sqlite3
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import SettingsError, SymbolError
+from quant_assets.storage.writers.dbn import write_bars_dbn
 from quant_assets.workflows.ingest import IngestStep, ingest_files
 from quant_assets.workflows.landing.files import named_files
+from quant_assets.workflows.landing.report import FileReport
 from quant_assets.workflows.workspace import Workspace
 from quant_assets_tests.workflows.landing.fakes import bar_run, mt4
+
+OPEN_NS = 1_709_908_200 * 10**9
+"""2024-03-08 14:30 UTC, when New York opens."""
 
 
 @pytest.fixture
@@ -130,3 +138,33 @@ def test_an_earlier_file_landed_again_after_a_later_one_restates_it(tmp_path: Pa
         versions.append(workspace.lake.index.entries("raw_bars")[0].data_version)
     assert versions[0] == versions[2] != versions[1]
     assert rules == [[], ["restated"], ["restated"]]
+
+
+@pytest.mark.parametrize(("enough_bytes", "enough_ratio"), [(50_000, 2.0), (1_000, 1_000.0)])
+def test_a_compressed_file_may_expand_as_far_as_the_settings_allow(
+    tmp_path: Path, root: Path, enough_bytes: int, enough_ratio: float
+) -> None:
+    """Beyond it is rejected, naming the settings; either of them raised lets it in."""
+    file = tmp_path / "spy.dbn.zst"
+    stamps = pl.Series(range(400), dtype=pl.Int64) * 10**9 + OPEN_NS
+    prices = [pl.lit(470.0).alias(name) for name in ("open", "high", "low", "close")]
+    rows = pl.DataFrame({"bar_start": stamps.cast(UTC_NS), "volume": 5.0})
+    write_bars_dbn(file, rows.with_columns(pl.lit("SPY").alias("symbol"), *prices))
+    rejected = _landed_with(root, file, max_expanded_bytes=20_000, max_expansion_ratio=2.0)
+    assert rejected.reasons[0].rule == "decompression_budget"
+    for key in ("max_expanded_bytes", "max_expansion_ratio"):
+        assert f"ingest.{key}" in rejected.reasons[0].remedy
+    landed = _landed_with(
+        root, file, max_expanded_bytes=enough_bytes, max_expansion_ratio=enough_ratio
+    )
+    assert (rejected.status, landed.status, landed.committed) == ("reject", "accept", 400)
+
+
+def _landed_with(root: Path, file: Path, **ingest: float) -> FileReport:
+    """Land a file under settings of its section."""
+    root.mkdir(exist_ok=True)
+    (root / "settings.yaml").write_text(json.dumps({"ingest": ingest}))
+    workspace = Workspace.open(root)
+    (report,) = ingest_files(workspace, [file])
+    workspace.state.close()
+    return report

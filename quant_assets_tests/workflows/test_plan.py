@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from quant_assets.workflows.ingest import ingest_files
-from quant_assets.workflows.plan import PlanLine, plan_ranges
+from quant_assets.workflows.plan import PlanLine, plan_assets
 from quant_assets.workflows.ranges import make_range
 from quant_assets.workflows.recipe import Key
 from quant_assets.workflows.recipes.register import recipes
@@ -25,7 +25,7 @@ def _land(workspace: Workspace, folder: Path, *, close: str) -> None:
 
 
 def _plan(workspace: Workspace) -> dict[str, PlanLine]:
-    return {line.asset: line for line in plan_ranges(workspace, ASSETS, KEYS)}
+    return {line.asset: line for line in plan_assets(workspace, ASSETS, KEYS)}
 
 
 def _make(workspace: Workspace) -> None:

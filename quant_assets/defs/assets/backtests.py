@@ -11,6 +11,7 @@ from quant_assets.stages import Stage
 from quant_assets.workflows.pages import write_tear_sheet
 from quant_assets.workflows.strategies import strategy
 from quant_assets.workflows.strategy_backtest import backtest_strategy
+from quant_assets.workflows.timings import Stopwatch
 
 
 @dg.asset(
@@ -31,7 +32,9 @@ def backtest(
     """
     opened = workspace.open()
     chosen = strategy(opened, context.partition_key)
+    watch = Stopwatch(opened, "backtest")
     stored = backtest_strategy(opened, chosen, progress=context.log.info)
+    watch.stop(is_new=stored.is_new)
     equity = opened.lake.read(stored.equity)
     source = ", synthetic data" if stored.equity.synthetic else ""
     metrics = {
@@ -67,7 +70,9 @@ def tear_sheet(
     opened = workspace.open()
     chosen = strategy(opened, context.partition_key)
     stored = backtest_strategy(opened, chosen)
+    watch = Stopwatch(opened, "tear_sheet")
     page = write_tear_sheet(opened, chosen, stored)
+    watch.stop(is_new=page.is_new)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(stored.trial.trial_id),
         metadata={

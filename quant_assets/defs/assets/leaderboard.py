@@ -6,6 +6,7 @@ from quant_assets.resources.workspace import WorkspaceResource
 from quant_assets.stages import Stage
 from quant_assets.workflows.leaderboard import ranked, store_leaderboard
 from quant_assets.workflows.pages import write_leaderboard_page
+from quant_assets.workflows.timings import Stopwatch
 
 SHOWN = ("strategy", "sharpe", "psr", "dsr", "n_trials", "is_stale")
 
@@ -25,13 +26,16 @@ def leaderboard(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
     the best of all trials shows by luck. The page is sortable and links to the tear sheets.
     """
     opened = workspace.open()
+    watch = Stopwatch(opened, "leaderboard")
     stored = store_leaderboard(opened)
     page = write_leaderboard_page(opened)
+    is_new = stored.is_new or (page is not None and page.is_new)
+    watch.stop(is_new=is_new)
     best = ranked(opened).head(20) if stored.entry.rows else None
     return dg.MaterializeResult(
         data_version=dg.DataVersion(stored.entry.data_version),
         metadata={
-            "status": "made" if stored.is_new or (page and page.is_new) else "kept",
+            "status": "made" if is_new else "kept",
             "dagster/row_count": stored.entry.rows,
             "page": dg.MetadataValue.path(str(page.path)) if page else "-",
             "best": dg.MetadataValue.md(

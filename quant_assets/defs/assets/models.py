@@ -13,6 +13,7 @@ from quant_assets.workflows.recipes.predictions import PredictionsRecipe
 from quant_assets.workflows.recipes.training_set import TrainingSetRecipe
 from quant_assets.workflows.strategies import strategy
 from quant_assets.workflows.strategy_model import train_strategy
+from quant_assets.workflows.timings import Stopwatch
 
 LOOK_FORWARD_SESSIONS = 2
 """Sessions that the default horizon of 24 bars reaches into."""
@@ -49,7 +50,9 @@ def model(
     """
     opened = workspace.open()
     chosen = strategy(opened, context.partition_key)
+    watch = Stopwatch(opened, "model")
     stored = train_strategy(opened, chosen, tracker=tracking.open, progress=context.log.info)
+    watch.stop(is_new=stored.is_new)
     made = stored.model
     metadata: dict[str, dg.MetadataValue | str | int] = {
         "status": "made" if stored.is_new else "kept",

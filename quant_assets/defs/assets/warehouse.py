@@ -13,6 +13,7 @@ from quant_assets.storage.warehouse import (
     views_version,
     write_version,
 )
+from quant_assets.workflows.timings import Stopwatch
 from quant_assets.workflows.warehouse import warehouse_views
 
 
@@ -26,6 +27,7 @@ def warehouse(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
     from dagster_duckdb import DuckDBResource
 
     opened = workspace.open()
+    watch = Stopwatch(opened, "warehouse")
     views = warehouse_views(opened)
     version = views_version(opened.root, views)
     is_new = version != read_version(opened.root)
@@ -36,6 +38,7 @@ def warehouse(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
         ):
             create_views(connection, views)
             write_version(connection, version)
+    watch.stop(is_new=is_new)
     rows = count_rows(opened.root, [view.name for view in views])
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version),

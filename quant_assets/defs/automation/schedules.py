@@ -19,7 +19,7 @@ from quant_assets.workflows.workspace import Workspace
 AFTER_LAST_CLOSE = "0 6 * * *"
 """06:00 UTC: New York closed at 01:00 UTC at the latest, Chicago at 23:00 UTC the day before."""
 
-NOT_FINAL = ("bronze_trades", "training_set")
+NOT_FINAL = ("bronze_trades", "bronze_stats", "training_set")
 """Tables that read on past their date, and so may end before their outcome is known."""
 
 DORMANT_SESSIONS = 10

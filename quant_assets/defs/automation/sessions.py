@@ -16,6 +16,7 @@ from quant_assets.models.schema import MODELS
 from quant_assets.resources.workspace import WorkspaceResource
 from quant_assets.workflows.changes import Pending, pending_partitions
 from quant_assets.workflows.recipes.neighbours import landed_sessions as sessions_landed
+from quant_assets.workflows.recipes.register import made_sessions
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
@@ -121,7 +122,8 @@ def _requests(workspace: Workspace, symbol: str, seen: Seen) -> list[dg.RunReque
     """
     view = LakeView(workspace)
     start = workspace.settings.partitions.start
-    sessions = [day for day in sessions_landed(view, symbol) if day >= start]
+    known = {*sessions_landed(view, symbol), *made_sessions(view, symbol)}
+    sessions = [day for day in known if day >= start]
     pending = pending_partitions(view, symbol, sessions, retry_failed=seen.state == "new")
     days = sorted({key.session for _, key in pending})
     return [

@@ -115,7 +115,8 @@ class DbnStream:
                 where="",
                 asked=_ASKED,
                 found=f"it grows beyond {self._byte_limit} bytes, far more than market data do",
-                remedy="Raise the budget if the file is trusted.",
+                remedy="If the file is trusted, raise the settings ingest.max_expanded_bytes or"
+                " ingest.max_expansion_ratio.",
             )
 
     def _damaged(self, error: OSError, *, at: int) -> FileRejectedError:

@@ -59,7 +59,14 @@ def detect(path: Path) -> FormatGuess:
         raise _refuse_unreadable(path, error.strerror or str(error)) from error
 
 
-def open_reader(source: SourceFile, *, instruments: InstrumentBook, scratch: Path) -> Reader:
+def open_reader(
+    source: SourceFile,
+    *,
+    instruments: InstrumentBook,
+    scratch: Path,
+    budget_bytes: int | None = None,
+    budget_ratio: float | None = None,
+) -> Reader:
     """Return the reader of a file's format.
 
     Parameters
@@ -70,6 +77,9 @@ def open_reader(source: SourceFile, *, instruments: InstrumentBook, scratch: Pat
         Gives quantity scales of symbols.
     scratch
         Folder for temporary files, outside the input's folder.
+    budget_bytes, budget_ratio
+        A compressed file may grow to the larger of this size and this multiple of its size; None
+        for the reader's own.
 
     Raises
     ------
@@ -83,9 +93,14 @@ def open_reader(source: SourceFile, *, instruments: InstrumentBook, scratch: Pat
 
         return TickSqliteReader(source, scratch=scratch)
     if guess is FormatGuess.DBN:
-        from quant_assets.storage.readers.dbn import DbnReader
+        from quant_assets.storage.readers.dbn import BUDGET_BYTES, BUDGET_RATIO, DbnReader
 
-        return DbnReader(source, instruments.instrument)
+        return DbnReader(
+            source,
+            instruments.instrument,
+            budget_bytes=BUDGET_BYTES if budget_bytes is None else budget_bytes,
+            budget_ratio=BUDGET_RATIO if budget_ratio is None else budget_ratio,
+        )
     if guess is FormatGuess.PARQUET:
         from quant_assets.storage.readers.trades_parquet import TradesParquetReader
 

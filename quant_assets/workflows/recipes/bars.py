@@ -1,5 +1,6 @@
 """Bars of a session: one base, and the research timeframe derived from it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,6 +16,7 @@ from quant_assets.market.timeframes import NS_PER_MINUTE, NS_PER_SECOND, Timefra
 from quant_assets.storage.index import Entry
 from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
 from quant_assets.workflows.recipes.neighbours import nothing_landed
+from quant_assets.workflows.recipes.placement import check_placed, session_span
 from quant_assets.workflows.recipes.roll_map import active_contract
 from quant_assets.workflows.view import LakeView, versions
 
@@ -70,6 +72,27 @@ def _length(entry: Entry) -> Timeframe:
     return Timeframe.parse(entry.levels["schema"].removeprefix("ohlcv-"))
 
 
+def expected_bars(view: LakeView, keys: Iterable[Key]) -> set[tuple[str, str]]:
+    """Return symbol and timeframe of the research bars that sessions would have, once made.
+
+    It goes by what was landed of them; a session of which nothing was has none.
+    """
+    found = ((key.symbol, _expected_timeframe(view, key)) for key in keys)
+    return {(symbol, timeframe.name) for symbol, timeframe in found if timeframe}
+
+
+def _expected_timeframe(view: LakeView, key: Key) -> Timeframe | None:
+    """Return the research timeframe of a session's bars by what was landed of it, if anything."""
+    ticks = view.at("raw_ticks", key.symbol, key.session)
+    lengths = [_length(entry) for entry in view.at("raw_bars", key.symbol, key.session)]
+    if not ticks and not lengths:
+        return None
+    wanted = view.workspace.settings.member(key.symbol).timeframe
+    if wanted:
+        return Timeframe.parse(wanted)
+    return MINUTE if ticks else max(MINUTE, min(lengths))
+
+
 class BarsRecipe:
     """OHLCV of the base's own and of the research timeframe."""
 
@@ -95,7 +118,11 @@ class BarsRecipe:
         inputs = versions([base.entry, *([base.decided] if base.decided else [])])
         return Plan(
             inputs=inputs,
-            parameters={"base": base.name, "research": research.name},
+            parameters={
+                "base": base.name,
+                "research": research.name,
+                "session": session_span(view, key),
+            },
             payload=(base, research),
             origin=base.entry.origin,
         )
@@ -113,6 +140,9 @@ class BarsRecipe:
         if base.timeframe is None:
             made = {research: bars_from_ticks(rows, timeframe=research)}
             return self._made(key, base, made, research)
+        # A daily bar is of its date, wherever its stamp lies.
+        if not base.timeframe.is_daily:
+            check_placed(base.entry, rows["bar_start"], plan.parameters["session"])
         own = bars_from_landed(rows, contract=base.contract)
         made = {base.timeframe: own}
         if research != base.timeframe:

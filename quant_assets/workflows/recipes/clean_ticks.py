@@ -7,6 +7,7 @@ from quant_assets.ticks.cleaning import clean_ticks
 from quant_assets.ticks.schema import CLEAN_TICKS, QUARANTINE
 from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
 from quant_assets.workflows.recipes.neighbours import nothing_landed
+from quant_assets.workflows.recipes.placement import check_placed, session_span
 from quant_assets.workflows.recipes.roll_map import active_contract
 from quant_assets.workflows.view import LakeView, versions
 
@@ -41,6 +42,7 @@ class CleanTicksRecipe:
             return NotDue(Status.MISSING, f"no ticks of the active contract {contract}")
         return Plan(
             inputs=inputs | versions(landed),
+            parameters={"session": session_span(view, key)},
             payload=(landed[0], contract),
             origin=landed[0].origin,
         )
@@ -48,8 +50,10 @@ class CleanTicksRecipe:
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:
         """Clean them; what breaks a rule goes to quarantine."""
         entry, contract = plan.payload
+        ticks = view.read(entry)
+        check_placed(entry, ticks["ts"], plan.parameters["session"])
         cleaned = clean_ticks(
-            view.read(entry), contract=contract, instrument=view.workspace.instrument(key.symbol)
+            ticks, contract=contract, instrument=view.workspace.instrument(key.symbol)
         )
         aside = cleaned.set_aside.with_columns(
             session=pl.lit(key.session), file_sha256=pl.lit(entry.data_version)

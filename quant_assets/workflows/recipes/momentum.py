@@ -39,7 +39,10 @@ class MomentumDaysRecipe:
         landed = [e for t in LANDED_TABLES for e in view.at(t, key.symbol, key.session)]
         return Plan(
             inputs=inputs | versions([here]),
-            parameters={"landed": sorted(entry.path for entry in landed)},
+            parameters={
+                "landed": sorted(entry.path for entry in landed),
+                "regular_hours": self._regular_hours(view, key),
+            },
             needs=tuple((BARS, Key(key.symbol, session)) for session in days),
             payload=(here, previous, status),
             origin=here.origin,
@@ -56,7 +59,7 @@ class MomentumDaysRecipe:
             halts=halts,
             landed_paths=plan.parameters["landed"],
             previous_close=self._previous_close(view, here, previous),
-            regular_hours=self._regular_hours(view, key),
+            regular_hours=plan.parameters["regular_hours"],
         )
         momentum = float(row["day_class"].item() != "ordinary")
         stats = {"range_pct": row["range_pct"].item(), "day_class": row["day_class"].item()}

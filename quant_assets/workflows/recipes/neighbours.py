@@ -18,11 +18,15 @@ _SPARE_SESSIONS = 5
 
 
 def landed_sessions(view: LakeView, symbol: str) -> list[date]:
-    """Return the sessions for which trades or bars of a symbol were landed, ascending."""
+    """Return the sessions for which trades or bars of a symbol were landed, ascending.
+
+    A date that is no session any more, by the user's file, is not among them.
+    """
+    calendar = view.workspace.calendar(symbol)
     found: set[date] = set()
     for table in LANDED_TABLES:
         found |= set(view.sessions(table, symbol))
-    return sorted(found)
+    return sorted(day for day in found if calendar.is_session(day))
 
 
 def nothing_landed(view: LakeView, key: Key) -> NotDue:

@@ -41,6 +41,7 @@ class TrainingSetRecipe:
                 "labels": [label.model_dump() for label in labels],
                 "timeframe": timeframe,
                 "cross_session": crosses,
+                "close_ns": None if crosses else _close_ns(view, key),
             },
             needs=after.needs(key.symbol),
             payload=(here, features[0], after.entries, labels),
@@ -51,7 +52,6 @@ class TrainingSetRecipe:
         """Label each bar and join."""
         here, features, after, labels = plan.payload
         bars = stacked(view, (here, *after))
-        close_ns = view.workspace.calendar(key.symbol).bounds(key.session).close_ns
         files = []
         for label in labels:
             labelled = label_session(
@@ -62,7 +62,7 @@ class TrainingSetRecipe:
                 tp=label.tp,
                 horizon_bars=label.horizon_bars,
                 cross_session=plan.parameters["cross_session"],
-                close_ns=close_ns,
+                close_ns=plan.parameters["close_ns"],
             )
             frame = build_training_set(view.read(features), labelled)
             table = training_set_table(feature_columns(frame))
@@ -84,6 +84,11 @@ class TrainingSetRecipe:
                 "labels_target": float(sum(file.stats["targets"] for file in files)),
             },
         )
+
+
+def _close_ns(view: LakeView, key: Key) -> int:
+    """Return the official close of a session."""
+    return view.workspace.calendar(key.symbol).bounds(key.session).close_ns
 
 
 def _labels(view: LakeView, symbol: str, timeframe: str) -> list[LabelSpec]:

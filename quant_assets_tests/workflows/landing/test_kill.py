@@ -36,14 +36,17 @@ SCRIPT = """
 
 
 def test_a_file_renamed_but_not_in_the_index_is_not_lost(tmp_path: Path) -> None:
-    """Another file for that session, landed next, keeps the rows that the dead writer stored."""
+    """Another file for that session, landed next, keeps the rows that the dead writer stored.
+
+    Also by who had the workspace open all the while: opening one would have mended the index.
+    """
     rows = bar_run("2014-05-01 10:00", 40)
     dead, other = tmp_path / "EURUSD15.csv", tmp_path / "EURUSD15 (1).csv"
     dead.write_text(mt4(rows[:20]))
     other.write_text(mt4(rows[20:]))
     words = [tmp_path / "root", dead, CommitStep.INDEX.value, "0"]
-    assert run_script(*words).returncode == DIED
     workspace = Workspace.open(tmp_path / "root")
+    assert run_script(*words).returncode == DIED
     assert versions(workspace) == {}
     next(ingest_files(workspace, [other]))
     assert [entry.rows for entry in workspace.lake.index.entries("raw_bars")] == [40]
@@ -86,10 +89,8 @@ def test_a_killed_landing_run_again_ends_as_an_undisturbed_one(
     root = tmp_path / "killed"
     workspace = Workspace.open(root)
     assert next(ingest_files(workspace, [first])).status == "accept"
-    workspace.state.close()
     done = run_script(root, second, step.value, "1")
     assert (done.returncode, done.stdout.strip()) == (DIED, step.value), done.stderr
-    workspace = Workspace.open(root)
     assert len(workspace.state.select(RECEIPTS)) == 1
     assert versions(workspace) != wanted
     workspace.state.close()
