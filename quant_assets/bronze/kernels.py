@@ -13,7 +13,10 @@ from quant_assets.paths.kernels import reach_levels
 
 RUN_FIELDS = 5
 ENTRY, DIRECTION, TARGET, FIRST_STOP, EXIT = range(RUN_FIELDS)
-"""Columns of a run; direction 0 is a buy and 1 a sell."""
+"""Columns of a run."""
+
+BUY, SELL = range(2)
+"""Its direction."""
 
 TIE_LOSES, TIE_WINS, TIE_DRILLS = range(3)
 """What becomes of a candle that reaches both levels; drilling asks finer prices within it."""
@@ -68,7 +71,7 @@ def drill_down(
 
 @njit(cache=True, nogil=True)
 def settle_tie(
-    is_buy: bool,  # noqa: FBT001 -- numba takes values by position
+    direction: int,
     price: float,
     candle: int,
     tp_factor: float,
@@ -88,22 +91,24 @@ def settle_tie(
     if tie == TIE_LOSES:
         return later
     begin, end = fine_bounds[candle], fine_bounds[candle + 1]
-    if is_buy:
+    if direction == BUY:
         level = price * tp_factor + tp_spread
-        return drill_down(
+        bought: int = drill_down(
             fine_high, fine_fallen, begin, end, level, price, -1.0, sl_factors, sl_spread,
             alike, later,
         )  # fmt: skip
+        return bought
     level = -(price * tp_factor - tp_spread)
-    return drill_down(
+    sold: int = drill_down(
         fine_fallen, fine_high, begin, end, level, price, 1.0, sl_factors, -sl_spread,
         alike, later,
     )  # fmt: skip
+    return sold
 
 
 @njit(inline="always")
 def first_winning_stops(
-    is_buy: bool,  # noqa: FBT001
+    direction: int,
     price: float,
     target_hits: np.ndarray,
     n_targets: int,
@@ -155,7 +160,7 @@ def first_winning_stops(
             later[target] = beyond
             ambiguous += beyond - here
             first[target] = settle_tie(
-                is_buy, price, hit, tp_factors[target], sl_factors, tp_spread, sl_spread, tie,
+                direction, price, hit, tp_factors[target], sl_factors, tp_spread, sl_spread, tie,
                 fine_high, fine_fallen, fine_bounds, here, beyond,
             )  # fmt: skip
     return ambiguous
@@ -266,13 +271,13 @@ def find_winning_trades_numba(
             fall_tp, -tp_spread, sell_tp, fall_sl, sl_spread, buy_sl,
         )  # fmt: skip
         ambiguous = first_winning_stops(
-            True, price, buy_tp, n_buy_tp, buy_sl, n_buy_sl, rise_tp, fall_sl,
+            BUY, price, buy_tp, n_buy_tp, buy_sl, n_buy_sl, rise_tp, fall_sl,
             tp_spread, sl_spread, tie, fine_high, fine_fallen, fine_bounds,
             first, alike, later,
         )  # fmt: skip
         found, bought = note_runs(entry, 0, first, buy_tp, n_buy_tp, n_sl, runs, found)
         ambiguous += first_winning_stops(
-            False, price, sell_tp, n_sell_tp, sell_sl, n_sell_sl, fall_tp, rise_sl,
+            SELL, price, sell_tp, n_sell_tp, sell_sl, n_sell_sl, fall_tp, rise_sl,
             tp_spread, sl_spread, tie, fine_high, fine_fallen, fine_bounds,
             first, alike, later,
         )  # fmt: skip

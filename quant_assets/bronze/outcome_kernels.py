@@ -96,7 +96,7 @@ def collect_outcomes(
             n_stops = n_buy_sl if is_buy else n_sell_sl
             hits = buy_tp if is_buy else sell_tp
             first_winning_stops(
-                is_buy, price, hits, n_targets, buy_sl if is_buy else sell_sl, n_stops,
+                direction, price, hits, n_targets, buy_sl if is_buy else sell_sl, n_stops,
                 rise_tp if is_buy else fall_tp, fall_sl if is_buy else rise_sl,
                 tp_spread, sl_spread, tie, fine_high, fine_fallen, fine_bounds,
                 first, alike, later,

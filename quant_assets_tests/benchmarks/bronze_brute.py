@@ -1,4 +1,4 @@
-"""The possibility engine as three loops: compiled, as one would write it at first, and in Python."""
+"""The possibility engine as plain loops: compiled, as one writes it at first, and in Python."""
 
 import numpy as np
 from numba import njit
