@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from quant_assets.market.errors import FileRejectedError
 
 _MAGIC = b"SQLite format 3\x00"
 _WAL_FORMAT = 2
+_ROLLBACK_FORMATS = bytes([1, 1])
+"""Bytes 18 and 19 of a file that is read and written without a log beside it."""
 _WAIT_SECONDS = 30.0
 _ASKED = "read a tick database"
 
@@ -22,14 +25,32 @@ DATABASE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 @dataclass(frozen=True)
 class Database:
-    """One file, opened twice: by Python's driver and by the Arrow driver.
+    """One file, opened three times: by Python's driver, by the Arrow driver, and for its pages.
 
-    Both stay open until the end: closing one would drop the file locks of the other, because
+    All stay open until the end: closing one would drop the file locks of the others, because
     POSIX locks belong to the process.
+
+    Parameters
+    ----------
+    is_copy
+        Whether it is a copy, which nobody else writes.
     """
 
     rows: sqlite3.Connection
     arrow: Any
+    file: FileIO
+    is_copy: bool
+
+    def whole_file(self) -> FileIO | None:
+        """Return the file if it holds all that a transaction reads which is open meanwhile.
+
+        With a writer in WAL mode it does not: changes stand in the log, and come from there into
+        the file while others read.
+        """
+        self.file.seek(18)
+        if self.file.read(2) == _ROLLBACK_FORMATS:
+            return self.file
+        return self.file if self.is_copy and not _has_log(Path(self.file.name)) else None
 
 
 @contextmanager
@@ -56,10 +77,14 @@ def open_database(path: Path, scratch: Path) -> Iterator[Database]:
         readable = path if _has_writer(path) else copy
     elif not _opens(readable):
         readable = _copy(path, scratch)
-    with closing(_connect(readable, writable=readable != path)) as rows:
+    is_copy = readable != path
+    with (
+        readable.open("rb", buffering=0) as file,
+        closing(_connect(readable, writable=is_copy)) as rows,
+    ):
         _probe(rows)
-        with closing(_connect_arrow(readable, writable=readable != path)) as arrow:
-            yield Database(rows, arrow)
+        with closing(_connect_arrow(readable, writable=is_copy)) as arrow:
+            yield Database(rows, arrow, file, is_copy)
 
 
 def _check_header(path: Path) -> bool:
@@ -96,6 +121,12 @@ def _check_size(path: Path, head: bytes) -> None:
 def _has_writer(path: Path) -> bool:
     """Tell whether the files that a writer in WAL mode keeps beside the database are there."""
     return all(path.with_name(path.name + end).exists() for end in ("-wal", "-shm"))
+
+
+def _has_log(path: Path) -> bool:
+    """Tell whether a log with changes lies beside a file that nobody else writes."""
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 def _opens(path: Path) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import pyarrow as pa
 
 from quant_assets.storage.readers.sqlite_access import DATABASE_ERRORS, Database, rejected
 from quant_assets.storage.readers.sqlite_frames import Typed
+from quant_assets.storage.readers.sqlite_pages import UnfitError, page_batches
 from quant_assets.storage.readers.sqlite_sql import count_rows, row_ids, select_plain, select_typed
 from quant_assets.storage.readers.sqlite_tables import TickTable
 
-_BATCH_ROWS = 1 << 17
+_BATCH_ROWS = 1 << 16
 _BYTES_IN_MEMORY = 256 << 20
 _MIXED_ROWS = 1 << 14
 _BATCH_OPTION = "adbc.sqlite.query.batch_rows"
@@ -54,11 +56,14 @@ class TableRows:
         The rows, typed.
     unreadable
         Rows that are not in the batches because a value is no number.
+    unfit
+        Why its pages were left to SQLite; empty where they were read past it.
     """
 
     count: int
     batches: Iterator[Typed]
     unreadable: list[Unreadable] = field(default_factory=list)
+    unfit: str = ""
 
 
 @contextmanager
@@ -67,8 +72,9 @@ def read_table(
 ) -> Iterator[TableRows]:
     """Read a table to its end; what does not fit in memory waits in `scratch`.
 
-    The Arrow driver reads columns of one type. Where a column holds text among numbers, which it
-    refuses, the rows come one by one from Python's driver.
+    The rows come from the pages of the file where nothing speaks against it. Else the Arrow driver
+    reads them, which does so in columns of one type. Where a column holds text among numbers, which
+    it refuses, the rows come one by one from Python's driver.
 
     Parameters
     ----------
@@ -85,7 +91,7 @@ def read_table(
     spool = _Spool(path, make)
     try:
         try:
-            count = _read_typed(database.arrow, table, spool)
+            count = _read_typed(database, table, spool)
             unreadable: list[Unreadable] = []
         except _MixedTypesError:
             spool.clear()
@@ -94,7 +100,7 @@ def read_table(
         if seen != count:
             found = f"{seen} rows were read, it counts {count}"
             raise TableDamagedError(found)
-        yield TableRows(count, spool.batches(), unreadable)
+        yield TableRows(count, spool.batches(), unreadable, spool.unfit)
     finally:
         spool.clear()
 
@@ -113,6 +119,8 @@ class _Spool:
         self._bytes = 0
         self._writer: Any = None
         self.rows = 0
+        self.unfit = ""
+        """Why the pages of the table were left to SQLite; empty where they were not."""
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take a batch."""
@@ -145,18 +153,46 @@ class _Spool:
         self._writer, self._kept, self._bytes, self.rows = None, [], 0, 0
 
 
-def _read_typed(connection: Any, table: TickTable, spool: _Spool) -> int:
+def _read_typed(database: Database, table: TickTable, spool: _Spool) -> int:
     """Read a table of one type a column in one transaction, and return its row count."""
-    with connection.cursor() as cursor:
+    with database.arrow.cursor() as cursor:
         try:
             count, first = _numbering(cursor, table)
+            # Until the end, a query on the other connection would drop this one's lock.
+            if _take_pages(database, cursor, table, spool, count):
+                return count
             cursor.adbc_statement.set_options(**{_BATCH_OPTION: str(_BATCH_ROWS)})
             _execute(cursor, select_typed(table.name, table.names, with_rowid=first is None))
             with cursor.fetch_record_batch() as reader:
                 _take(reader, table, spool, first)
         finally:
-            connection.rollback()
+            database.arrow.rollback()
     return count
+
+
+def _take_pages(
+    database: Database, cursor: Any, table: TickTable, spool: _Spool, count: int
+) -> bool:
+    """Take the rows from the pages, or none, and tell which."""
+    batches = page_batches(
+        database.whole_file(), partial(_ask, cursor), table, count=count, batch_rows=_BATCH_ROWS
+    )
+    try:
+        for batch in _ahead(partial(next, batches, None)):
+            spool.add(batch)
+    except UnfitError as error:
+        spool.clear()
+        spool.unfit = str(error)
+    return not spool.unfit
+
+
+def _ask(cursor: Any, query: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query about a table."""
+    try:
+        _execute(cursor, query)
+        return list(cursor.fetchall())
+    except (TableDamagedError, UnicodeDecodeError, OSError, pa.ArrowException) as error:
+        raise UnfitError(str(error)) from error
 
 
 def _numbering(cursor: Any, table: TickTable) -> tuple[int, int | None]:
@@ -189,12 +225,12 @@ def _next(reader: Any) -> pa.RecordBatch | None:
         raise _fault(error) from error
 
 
-def _ahead(reader: Any) -> Iterator[pa.RecordBatch]:
-    """Give the driver's batches; one is read while the caller works on the one before."""
+def _ahead(read: Callable[[], pa.RecordBatch | None]) -> Iterator[pa.RecordBatch]:
+    """Give batches up to None; one is read while the caller works on the one before."""
     with ThreadPoolExecutor(1, thread_name_prefix="sqlite") as ahead:
-        pending = ahead.submit(_next, reader)
+        pending = ahead.submit(read)
         while (batch := pending.result()) is not None:
-            pending = ahead.submit(_next, reader)
+            pending = ahead.submit(read)
             yield batch
 
 
@@ -216,7 +252,7 @@ def _take(reader: Any, table: TickTable, spool: _Spool, first: int | None) -> No
         raise _MixedTypesError(str(reader.schema.types))
     names = [*table.columns, "rowid"]
     skipped = 1
-    for batch in _ahead(reader):
+    for batch in _ahead(partial(_next, reader)):
         rows = batch.slice(skipped)
         skipped = 0
         columns = list(rows.columns)

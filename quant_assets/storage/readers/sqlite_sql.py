@@ -14,6 +14,28 @@ def quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def quote_text(text: str) -> str:
+    """Return a text as an SQL literal, whatever characters it holds but NUL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def root_of(table: str) -> str:
+    """Return the query of the first page of a table."""
+    parts = ["SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name ="]
+    return " ".join([*parts, quote_text(table)])
+
+
+def fields_of(table: str) -> str:
+    """Return the query of a table's fields in order of their records.
+
+    Name, place in the primary key or 0, indexes of that key, and whether it is computed or hidden.
+    """
+    name = quote_text(table)
+    parts = ["SELECT name, pk, (SELECT count(*) FROM pragma_index_list(", name]
+    parts += [") WHERE origin = 'pk'), hidden FROM pragma_table_xinfo(", name, ") ORDER BY cid"]
+    return " ".join(parts)
+
+
 def count_rows(table: str) -> str:
     """Return the query that counts the rows of a table or view."""
     return " ".join(["SELECT count(*) FROM", quote_identifier(table)])

@@ -369,12 +369,13 @@ class TestRealFiles:
         scale = 10**9 if is_tick else 1
         total = 0.0
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-            for batch in read.batches:
-                table = batch.place_prefix.rstrip(":")
+            for place_prefix in dict.fromkeys(batch.place_prefix for batch in read.batches):
+                table = place_prefix.rstrip(":")
+                parts = [each.frame for each in read.batches if each.place_prefix == place_prefix]
                 query = f'SELECT timestamp, price, volume, bid, ask, rowid FROM "{table}"'
                 plain = connection.execute(query).fetchall()
                 names = ("ts", "price", "qty") if is_tick else ("bar_start", "close", "volume")
-                frame = batch.frame.select(*names, "bid", "ask", "place")
+                frame = pl.concat(parts).select(*names, "bid", "ask", "place")
                 for (stamp, price, size, bid, ask, place), row in zip(
                     plain, frame.rows(), strict=True
                 ):
