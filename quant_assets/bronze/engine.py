@@ -27,7 +27,8 @@ Stamps = npt.NDArray[np.int64]
 Runs = npt.NDArray[np.int32]
 
 _TIES = {"loss": TIE_LOSES, "win": TIE_WINS, "drill_down": TIE_DRILLS}
-_FIRST_CAPACITY = 1 << 12
+_FIRST_CAPACITY = 1 << 18
+"""Runs that a first try has room for; what is not filled takes no memory."""
 
 
 @dataclass(frozen=True)

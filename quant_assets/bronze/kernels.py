@@ -106,7 +106,7 @@ def settle_tie(
     return sold
 
 
-@njit(inline="always")
+@njit(cache=True, nogil=True, inline="always")
 def first_winning_stops(
     direction: int,
     price: float,
@@ -166,7 +166,7 @@ def first_winning_stops(
     return ambiguous
 
 
-@njit(inline="always")
+@njit(cache=True, nogil=True, inline="always")
 def note_runs(
     entry: int,
     direction: int,

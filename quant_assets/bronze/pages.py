@@ -26,7 +26,7 @@ from quant_assets.bronze.schema import OUTCOMES, TRADE_TYPES
 from quant_assets.market.errors import InputError
 
 MAX_GROUP_ROWS = 16_000_000
-"""Rows of a row group at most: an index then takes three bytes. Of four, fastparquet misreads."""
+"""Rows of a row group at most: so no index takes four bytes, which fastparquet reads wrongly."""
 
 _BIT_PACK = 8  # values that are packed together
 _ABOVE, _BELOW = 1.0, -1.0  # where the levels of a buy lie

@@ -6,7 +6,7 @@ A column chunk is a dictionary page and one data page of indices into the dictio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +74,7 @@ class Chunk:
     statistics: Value
 
     @classmethod
-    def of(cls, column: Column, rows: int, codec: Codec) -> "Chunk":
+    def of(cls, column: Column, rows: int, codec: Codec) -> Self:
         """Compress both pages and put their headers before them."""
         values = _plain(column.dictionary)
         compressor = pa.Codec(codec, compression_level=_ZSTD_LEVEL if codec == "zstd" else None)

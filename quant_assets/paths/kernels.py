@@ -46,7 +46,7 @@ def next_records(values: np.ndarray) -> np.ndarray:
     return following
 
 
-@njit(inline="always")
+@njit(cache=True, nogil=True, inline="always")
 def reach_levels(
     values: np.ndarray,
     following: np.ndarray,

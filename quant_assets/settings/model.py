@@ -133,7 +133,10 @@ class Settings(Section):
         default=2_000, ge=1, description="Candles that a thread searches for wins at a time."
     )
     output_chunk_size: int = Field(
-        default=1_000_000, ge=1, description="Wins in one row group of a file export."
+        default=1_000_000,
+        ge=1,
+        le=16_000_000,
+        description="Wins in one row group of a file export.",
     )
     spread_pips: dict[str, float] = Field(
         default={}, description="Spread by symbol, in place of the package's."

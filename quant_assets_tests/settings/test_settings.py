@@ -25,6 +25,42 @@ def test_nothing_must_be_set(tmp_path: Path) -> None:
     assert load_settings(tmp_path / "nowhere") == Settings()
 
 
+def test_published_names_are_taken_in_capitals(tmp_path: Path) -> None:
+    """The five names of the possibility engine, as its users know them; presets as text or list."""
+    (tmp_path / "settings.yaml").write_text(
+        "MAX_CPU_USAGE: 0.5\nINPUT_CHUNK_SIZE: 500\nOUTPUT_CHUNK_SIZE: 7\n"
+        "SPREAD_PIPS: {EURUSD: 0.7}\n"
+        "TIMEFRAME_PRESETS:\n"
+        "  15m: {SL_RATIOS: '0.001:0.01:10', TP_RATIOS: [0.001, 0.002], MAX_LOOKFORWARD: 100}\n"
+    )
+    loaded = load_settings(tmp_path)
+    assert (loaded.max_cpu_usage, loaded.input_chunk_size, loaded.output_chunk_size) == (
+        0.5,
+        500,
+        7,
+    )
+    assert loaded.spread_pips == {"EURUSD": 0.7}
+    preset = loaded.timeframe_presets["15m"]
+    assert (preset.sl_ratios, preset.tp_ratios) == ("0.001:0.01:10", (0.001, 0.002))
+    assert preset.max_lookforward == 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TIMEFRAME_PRESETS: {often: {SL_RATIOS: '1:2:3', TP_RATIOS: '1:2:3', MAX_LOOKFORWARD: 1}}",
+        "TIMEFRAME_PRESETS: {15m: {SL_RATIOS: '1:2:3', TP_RATIOS: '1:2:3', MAX_LOOKFORWARD: 0}}",
+        "OUTPUT_CHUNK_SIZE: 16000001",
+        "INPUT_CHUNK_SIZE: 0",
+    ],
+)
+def test_a_preset_or_size_that_cannot_be_is_refused(tmp_path: Path, text: str) -> None:
+    """The message names the key, however it was written."""
+    (tmp_path / "settings.yaml").write_text(text)
+    with pytest.raises(SettingsError, match=text.split(":", maxsplit=1)[0].lower()):
+        load_settings(tmp_path)
+
+
 def test_each_source_replaces_single_keys_of_those_below_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,6 +82,8 @@ def test_each_source_replaces_single_keys_of_those_below_it(
         "tie": "loss",
         "spread_on": "both",
         "tail": "keep",
+        "statistics_memory_mb": 1024,
+        "writer": "pages",
     }
     assert (loaded.roll.mode, loaded.roll.date_basis) == ("same_day", "utc")
     monkeypatch.setenv("QUANT_ENVIRONMENT", "production")
@@ -90,7 +128,9 @@ def test_an_empty_file_sets_nothing(tmp_path: Path, text: str) -> None:
     ("text", "said"),
     [
         pytest.param(
-            "bronze: {tie: maybe}", ["'bronze.tie'", "'maybe'", "'loss' or 'win'"], id="value"
+            "bronze: {tie: maybe}",
+            ["'bronze.tie'", "'maybe'", "'loss', 'win' or 'drill_down'"],
+            id="value",
         ),
         pytest.param("max_cpu_usage: 0", ["'max_cpu_usage'", "0: ", "greater than 0"], id="bound"),
         pytest.param("brnze: {tie: win}", ["'brnze'", "'win'", "not permitted"], id="key"),
