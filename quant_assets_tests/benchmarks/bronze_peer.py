@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,7 +30,8 @@ from quant_assets_tests.benchmarks.measure import equal, say
 TARGET = 10_000.0
 _SCRIPT = Path(__file__).with_name("bronze_peer_vectorbt.py")
 _ENTRIES, _QUICK_ENTRIES = 60, 12
-_ROUNDS, _QUICK_ROUNDS = 5, 2
+_TIES = 5
+_ROUNDS, _QUICK_ROUNDS = 3, 2
 _COLUMNS = ("entry_time", "trade_type", "tp_ratio", "sl_ratio", "exit_time")
 
 Trades = list[tuple[Any, ...]]
@@ -42,12 +44,8 @@ class Rate:
     name: str
     engine: str
     entries: int
+    is_interface: bool
     candles_per_s: float
-
-    @property
-    def is_an_interface(self) -> bool:
-        """Whether it is one that users call, and not the loop under it."""
-        return self.name.startswith(("Portfolio", "OHLCSTX"))
 
 
 def compare(bars: pl.DataFrame, folder: Path, *, quick: bool) -> bool:
@@ -112,8 +110,7 @@ def _spent(work: Callable[[], Any], rounds: int) -> list[float]:
 
 def _vectorbt(search: Search, python: Path, folder: Path, *, quick: bool) -> list[Rate]:
     """Run the script; raise unless each way found our wins, and return how fast each is."""
-    last = search.candles.count - SMALL.lookforward - 1
-    entries = np.unique(np.linspace(0, last, _QUICK_ENTRIES if quick else _ENTRIES).astype(int))
+    entries = _entries(search, _QUICK_ENTRIES if quick else _ENTRIES)
     given, wins = folder / "peer-candles.npz", folder / "peer-wins.npz"
     np.savez(
         given,
@@ -143,9 +140,17 @@ def _vectorbt(search: Search, python: Path, folder: Path, *, quick: bool) -> lis
             _equal_trades(f"{way['name']}, {way['engine']}, {way['entries']}", ours, theirs)
     say(f"  the same {len(ours):,} wins of {entries.size} entries by {len(told['ways'])} ways")
     return [
-        Rate(way["name"], way["engine"], way["entries"], entries.size / min(way["seconds"]))
+        Rate(**{"candles_per_s": entries.size / min(way.pop("seconds")), **way})
         for way in told["ways"]
     ]
+
+
+def _entries(search: Search, count: int) -> np.ndarray:
+    """Return entries spread over the candles, and some with a candle that reaches both levels."""
+    end = search.candles.count - SMALL.lookforward
+    ties = (idx for idx in range(end) if search.count(idx, idx + 1).ambiguous)
+    spread = np.linspace(0, end - 1, count).astype(int)
+    return np.unique([*spread, *islice(ties, _TIES)])
 
 
 def _our_trades(search: Search, entries: np.ndarray) -> Trades:
@@ -178,11 +183,13 @@ def _equal_trades(what: str, ours: Trades, theirs: Trades) -> None:
 
 def _tell(ours: dict[str, float], rates: list[Rate]) -> bool:
     """Print all rates and judge the file of wins against the fastest interface."""
-    fastest = max((one for one in rates if one.is_an_interface), key=lambda one: one.candles_per_s)
+    fastest = max((one for one in rates if one.is_interface), key=lambda one: one.candles_per_s)
     whole = ours["wins to a Parquet file"]
     for one in sorted(rates, key=lambda one: one.candles_per_s):
         what = f"{one.name}, {one.engine}, {one.entries} at once"
-        say(f"    {what:46}{one.candles_per_s:11,.1f} candles/s {whole / one.candles_per_s:10,.0f}x")
+        say(
+            f"    {what:46}{one.candles_per_s:11,.1f} candles/s {whole / one.candles_per_s:10,.0f}x"
+        )
     for what, rate in ours.items():
         say(f"    ours, {what:40}{rate:11,.0f} candles/s {rate / fastest.candles_per_s:10,.0f}x")
     ratio = whole / fastest.candles_per_s

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
+from quant_assets_tests.benchmarks.measure import say
+
 VERSION = "1.2.0"
 NEEDED = f"vectorbt=={VERSION}"
 FASTER = f"vectorbt-rust=={VERSION}"
@@ -61,6 +63,7 @@ def _cache() -> Path:
 
 def _make(folder: Path, python: Path) -> None:
     """Make it anew; the mark comes last, so half an environment is never used."""
+    say(f"  {NEEDED} is installed into {folder}, once")
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Where uv starts, it reads settings of a project: none of ours.

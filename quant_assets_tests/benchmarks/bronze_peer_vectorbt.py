@@ -132,12 +132,16 @@ def loop(batch: Batch, engine: str) -> Callable[[], Hits]:
 
 @dataclass(frozen=True)
 class Way:
-    """One way of asking vectorbt: what is called, by which engine, with how many entries."""
+    """One way of asking vectorbt: what is called, by which engine, with how many entries.
+
+    The loop under an interface is none that users call: it is told beside them.
+    """
 
     name: str
     prepare: Callable[[Batch, str], Callable[[], Hits]]
     engine: str
     entries: int
+    is_interface: bool = True
 
     def run(self, task: Task) -> tuple[np.ndarray, float]:
         """Return the wins of all entries, and the CPU seconds of all threads."""
@@ -166,7 +170,7 @@ def ways() -> list[Way]:
         for engine in engines
         for entries in (1, 6)
     ]
-    return [*found, Way("its loop, called directly", loop, "numba", 1)]
+    return [*found, Way("its loop, called directly", loop, "numba", 1, is_interface=False)]
 
 
 def main(candles: str, wins: str, rounds: str) -> None:
@@ -177,9 +181,8 @@ def main(candles: str, wins: str, rounds: str) -> None:
     for way in ways():
         found[f"way{len(told)}"], _ = way.run(task)
         spent = [way.run(task)[1] for _ in range(int(rounds))]
-        told.append(
-            {"name": way.name, "engine": way.engine, "entries": way.entries, "seconds": spent}
-        )
+        kept = {name: value for name, value in vars(way).items() if name != "prepare"}
+        told.append({**kept, "seconds": spent})
     np.savez(wins, **found)
     sys.stdout.write(json.dumps({"version": vbt.__version__, "ways": told}))
 
