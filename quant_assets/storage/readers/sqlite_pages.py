@@ -210,8 +210,8 @@ def _layout(query: Query, table: TickTable) -> _Layout:
     if any(hidden for *_, hidden in fields):
         raise UnfitError("columns that are computed")
     names = [name for name, *_ in fields]
-    if not set(table.names) - {None} <= set(names):
-        raise UnfitError("columns that changed")
+    if table.names[0] is None or not set(table.names) - {None} <= set(names):
+        raise UnfitError("columns that are not there")
     targets = {name: number for number, name in enumerate(table.names[1:])}
     targets[table.names[0]] = STAMP
     return _Layout(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from quant_assets.storage.readers import sqlite_rows
 from quant_assets.storage.readers.sqlite_access import Database
+from quant_assets.storage.readers.sqlite_page_kernels import FAULTS
 from quant_assets.storage.readers.sqlite_pages import UnfitError, page_batches
 from quant_assets.storage.readers.sqlite_tables import describe
 from quant_assets_tests.storage.readers.sqlite_files import TEN, make, run, tick
@@ -125,19 +126,36 @@ def test_batches_have_the_rows_that_are_asked_for(tmp_path: Path):
     assert max(sizes) < 1200
 
 
-def test_bytes_that_pages_reserve_are_no_rows(tmp_path: Path):
-    """A page may end in bytes of an extension."""
-    path = tmp_path / "x"
-    run(path, ["PRAGMA page_size = 1024", "PRAGMA user_version = 1"])
+def reserving(path: Path, n_bytes: int) -> Path:
+    """Write an empty database whose pages of 512 bytes end in bytes of an extension."""
+    run(path, ["PRAGMA page_size = 512", "PRAGMA user_version = 1"])
     content = bytearray(path.read_bytes())
-    content[20] = 32
-    content[105:107] = (1024 - 32).to_bytes(2, "big")
+    content[20] = n_bytes
+    content[105:107] = (512 - n_bytes).to_bytes(2, "big")
     path.write_bytes(content)
-    make(path, {NAME: [tick(price=1000 + row / 10) for row in range(500)]})
-    assert path.read_bytes()[20] == 32
-    run(path, [f"CREATE TABLE other AS SELECT * FROM {NAME}", "PRAGMA integrity_check"])
-    outcome = compare(path)
-    assert (outcome.unfit, outcome.count) == ("", 500)
+    return path
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, 32])
+def test_rows_end_where_their_page_does(tmp_path: Path, n_bytes: int):
+    """The longest row that a page holds is read; a byte more goes on in another page."""
+    path = reserving(tmp_path / "x", n_bytes)
+    run(path, [PLAIN])
+    room = 512 - n_bytes - 35
+    reasons = {}
+    for padding in range(420, 480):
+        row = ("9" * padding, 1.5, 7)
+        rows = [(TEN, 1.5, 7)] * 9
+        run(path, [f"DELETE FROM {NAME}"])
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executemany(f"INSERT INTO {NAME} VALUES (?, ?, ?)", [*rows, row])
+            connection.commit()
+        # The head takes five bytes, the numbers eight and one.
+        reasons[padding + 14] = compare(path).unfit
+    assert path.read_bytes()[20] == n_bytes
+    fit = {payload for payload, reason in reasons.items() if not reason}
+    assert fit == set(range(434, room + 1))
+    assert {reason for reason in reasons.values() if reason} == {FAULTS[3]}
 
 
 STAMPED = f"timestamp, price, volume, note) VALUES ('{TEN}'"
@@ -241,6 +259,10 @@ UNFIT = {
         ],
         "stamp that is no text",
     ),
+    "no stamps": (
+        [f"CREATE TABLE {NAME} (price, volume)", f"INSERT INTO {NAME} VALUES (1, 2)"],
+        "columns that are not there",
+    ),
     "a computed column": (
         [f"CREATE TABLE {NAME} (timestamp, price, volume, bid AS (price - 1))", ROW],
         "computed",
@@ -315,6 +337,19 @@ class TestWriters:
             database.arrow.rollback()
             assert attempt(path) == "changed"
         assert seen == 5000
+
+    def test_another_count_is_seen(self, tmp_path: Path):
+        """Pages that hold more or fewer rows than SQLite counts are left to it."""
+        path = make(tmp_path / "x", {NAME: [tick()] * 500})
+        with opened(path) as (database, _), database.arrow.cursor() as cursor:
+            table = describe(database.rows, NAME)
+            ask = partial(sqlite_rows._ask, cursor)
+            file = database.whole_file()
+            for count in (0, 499, 501):
+                batches = page_batches(file, ask, table, count=count, batch_rows=99)
+                with pytest.raises(UnfitError, match=f"500 rows in its pages, it counts {count}"):
+                    list(batches)
+            database.arrow.rollback()
 
     @pytest.mark.parametrize(
         ("change", "reason"),
