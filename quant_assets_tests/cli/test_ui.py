@@ -28,6 +28,9 @@ class Ui:
 
     def __init__(self, folder: Path) -> None:
         self.out, self.err = folder / "out.txt", folder / "err.txt"
+        # The shell tells the process's number before the process has opened them.
+        self.out.touch()
+        self.err.touch()
         self.ports = _free_ports()
         words = ["ui", "--port", str(self.ports[0]), "--mlflow-port", str(self.ports[1])]
         self.shell = subprocess.Popen(
