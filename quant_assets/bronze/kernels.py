@@ -270,19 +270,24 @@ def find_winning_trades_numba(
             fallen, next_fallen, start, end, price, -1.0,
             fall_tp, -tp_spread, sell_tp, fall_sl, sl_spread, buy_sl,
         )  # fmt: skip
-        ambiguous = first_winning_stops(
-            BUY, price, buy_tp, n_buy_tp, buy_sl, n_buy_sl, rise_tp, fall_sl,
-            tp_spread, sl_spread, tie, fine_high, fine_fallen, fine_bounds,
-            first, alike, later,
-        )  # fmt: skip
-        found, bought = note_runs(entry, 0, first, buy_tp, n_buy_tp, n_sl, runs, found)
-        ambiguous += first_winning_stops(
-            SELL, price, sell_tp, n_sell_tp, sell_sl, n_sell_sl, fall_tp, rise_sl,
-            tp_spread, sl_spread, tie, fine_high, fine_fallen, fine_bounds,
-            first, alike, later,
-        )  # fmt: skip
-        found, sold = note_runs(entry, 1, first, sell_tp, n_sell_tp, n_sl, runs, found)
-        wins += bought + sold
+        # Most entries reach no target: what follows is not begun for them.
+        ambiguous = 0
+        if n_buy_tp > 0:
+            ambiguous = first_winning_stops(
+                BUY, price, buy_tp, n_buy_tp, buy_sl, n_buy_sl, rise_tp, fall_sl,
+                tp_spread, sl_spread, tie, fine_high, fine_fallen, fine_bounds,
+                first, alike, later,
+            )  # fmt: skip
+            found, won = note_runs(entry, BUY, first, buy_tp, n_buy_tp, n_sl, runs, found)
+            wins += won
+        if n_sell_tp > 0:
+            ambiguous += first_winning_stops(
+                SELL, price, sell_tp, n_sell_tp, sell_sl, n_sell_sl, fall_tp, rise_sl,
+                tp_spread, sl_spread, tie, fine_high, fine_fallen, fine_bounds,
+                first, alike, later,
+            )  # fmt: skip
+            found, won = note_runs(entry, SELL, first, sell_tp, n_sell_tp, n_sl, runs, found)
+            wins += won
         entered += 1
         pairs += ambiguous
         candles += ambiguous > 0

@@ -257,7 +257,6 @@ def _statistics(bars: Bars, rounds: int) -> bool:
         search, found = _found(bars["GBPUSD1"], case, SPREADS["GBPUSD1"])
         entries = min(case.row_entries, search.candles.count)
         rows = search.rows(found.runs, found.wins)
-        minute = pl.duration(minutes=1)
         keys = {
             "direction": "trade_type",
             "sl": "sl_ratio",
@@ -266,11 +265,9 @@ def _statistics(bars: Bars, rounds: int) -> bool:
             "hour": pl.col("entry_time").dt.hour(),
         }
 
-        def group(
-            rows: pl.DataFrame = rows, keys: Any = keys, minute: Any = minute
-        ) -> pl.DataFrame:
+        def group(rows: pl.DataFrame = rows, keys: Any = keys) -> pl.DataFrame:
             return rows.group_by(**keys).agg(
-                wins=pl.len(), time=((pl.col("exit_time") - pl.col("entry_time")) // minute).sum()
+                wins=pl.len(), time=(pl.col("exit_time") - pl.col("entry_time")).sum()
             )
 
         def count(search: Search = search, entries: int = entries) -> pl.DataFrame:
