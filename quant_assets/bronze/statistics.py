@@ -9,8 +9,8 @@ import numpy.typing as npt
 import polars as pl
 
 from quant_assets.bronze.engine import Search
-from quant_assets.bronze.outcome_kernels import collect_outcomes
-from quant_assets.bronze.schema import BRONZE_STATS, TRADE_TYPES
+from quant_assets.bronze.outcome_kernels import collect_outcomes, finish_outcomes
+from quant_assets.bronze.schema import TRADE_TYPES
 from quant_assets.market.errors import InputError
 from quant_assets.market.timeframes import NS_PER_DAY, NS_PER_HOUR
 
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Sums:
-    """What the kernel adds up, by bucket, direction, target and stop."""
+    """What the kernel adds up, by direction, stop, target and bucket."""
 
     win_steps: npt.NDArray[np.int32]
     bar_steps: npt.NDArray[np.int64]
@@ -38,8 +38,8 @@ class _Sums:
 
     @classmethod
     def empty(cls, n_buckets: int, n_tp: int, n_sl: int) -> "_Sums":
-        steps = (n_buckets, 2, n_tp, n_sl + 1)
-        corners = (n_buckets, 2, n_tp + 1, n_sl + 1)
+        steps = (2, n_sl + 1, n_tp, n_buckets)
+        corners = (2, n_sl + 1, n_tp + 1, n_buckets)
         return cls(
             np.zeros(steps, np.int32),
             np.zeros(steps, np.int64),
@@ -147,53 +147,38 @@ def _check_memory(n_hours: int, n_tp: int, n_sl: int, memory_bytes: int) -> None
 
 
 def _table(search: Search, hours: Counts, sums: _Sums) -> pl.DataFrame:
-    """Turn steps into counts, and counts into rows."""
-    n_tp, n_sl = search.tp_ratios.size, search.sl_ratios.size
-    shape = (hours.size, 2, n_tp, n_sl)
-    counts = {
-        "wins": _running(sums.win_steps),
-        "ambiguous": _running(sums.tie_steps),
-        "sum_bars_to_win": _running(sums.bar_steps),
-        "timeouts": _at_or_beyond(sums.corners, np.int64),
-    }
-    entered = np.broadcast_to(sums.entered[:, None, None, None], shape)
-    counts = {name: values[: hours.size] for name, values in counts.items()}
-    counts["losses"] = entered[: hours.size] - counts["wins"] - counts["timeouts"]
-    returns = _at_or_beyond(sums.corner_returns, np.float64)[: hours.size]
-    expectancy = _expectancy(search, counts, returns, sums)
-    columns = {
-        "direction": pl.Series(np.indices(shape, np.uint8)[1].ravel()).cat.to(pl.Enum(TRADE_TYPES)),
-        "sl": np.broadcast_to(search.sl_ratios, shape).ravel(),
+    """Turn steps into counts, and counts into rows, which stand in the table's order at once."""
+    entered = np.flatnonzero(sums.entered[: hours.size])
+    hours = hours[entered]
+    shape = (2, search.sl_ratios.size, search.tp_ratios.size, hours.size)
+    counts = [np.empty(shape, dtype=np.int64) for _ in _COUNTS]
+    expectancy = np.empty(shape, dtype=np.float64)
+    finish_outcomes(
+        *(_of_buckets(steps, entered) for steps in list(vars(sums).values())[:6]),
+        search.spread * sums.inverse_price[entered] / sums.entered[entered],
+        search.sl_ratios,
+        search.tp_ratios,
+        search.grid.spread_on == "both",
+        *counts,
+        expectancy,
+    )
+    codes = np.repeat(np.arange(2, dtype=np.uint8), expectancy.size // 2)
+    keys = {
+        "direction": pl.Series(codes).cat.to(pl.Enum(TRADE_TYPES)),
+        "sl": np.broadcast_to(search.sl_ratios[:, None, None], shape).ravel(),
         "tp": np.broadcast_to(search.tp_ratios[:, None], shape).ravel(),
-        "weekday": np.broadcast_to((hours // 24 + 1)[:, None, None, None], shape).ravel(),
-        "hour": np.broadcast_to((hours % 24)[:, None, None, None], shape).ravel(),
-        **{name: values.ravel() for name, values in counts.items()},
-        "expectancy": expectancy.ravel(),
+        "weekday": np.broadcast_to((hours // 24 + 1).astype(np.uint8), shape).ravel(),
+        "hour": np.broadcast_to((hours % 24).astype(np.uint8), shape).ravel(),
     }
-    keys = ("direction", "sl", "tp", "weekday", "hour")
-    has_entries = pl.col("wins") + pl.col("losses") + pl.col("timeouts") > 0
-    frame = pl.DataFrame(columns).cast({"weekday": pl.UInt8, "hour": pl.UInt8})
-    wanted = [name for name in BRONZE_STATS.schema.column_names() if name != "session"]
-    return frame.filter(has_entries).select(wanted).sort(keys, maintain_order=True)
+    values = {name: count.ravel() for name, count in zip(_COUNTS, counts, strict=True)}
+    return pl.DataFrame({**keys, **values, "expectancy": expectancy.ravel()})
 
 
-def _expectancy(search: Search, counts: dict[str, Counts], returns: Floats, sums: _Sums) -> Floats:
-    """Return the mean return of an entry, after spread."""
-    entered = np.maximum(sums.entered, 1)[:, None, None, None]
-    cost = search.spread * sums.inverse_price[:, None, None, None] / entered
-    stop_cost = 0.0 if search.grid.spread_on == "both" else cost
-    gained = counts["wins"] * search.tp_ratios[:, None]
-    lost = counts["losses"] * (search.sl_ratios + stop_cost)
-    mean: Floats = (gained - lost + returns - counts["timeouts"] * cost) / entered
-    return mean
+_COUNTS = ("wins", "losses", "timeouts", "ambiguous", "sum_bars_to_win")
 
 
-def _running(steps: npt.NDArray[np.signedinteger[Any]]) -> Counts:
-    """Return the running sums along the stops."""
-    return np.cumsum(steps[..., :-1], axis=-1, dtype=np.int64)
-
-
-def _at_or_beyond(corners: npt.NDArray[Any], dtype: type[Any]) -> Any:
-    """Return, for each pair, the sum over entries whose window reaches neither of its levels."""
-    along_stops = np.cumsum(corners[..., :-1, :-1], axis=-1, dtype=dtype)
-    return np.cumsum(along_stops, axis=-2, dtype=dtype)
+def _of_buckets(steps: npt.NDArray[Any], entered: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    """Return the sums of some buckets; all of them as they are."""
+    if entered.size == steps.shape[-1]:
+        return steps
+    return np.ascontiguousarray(steps[..., entered])

@@ -254,8 +254,9 @@ def _statistics(bars: Bars, rounds: int) -> bool:
     say("statistics against a Polars group_by on ready wins, CPU time of the process")
     good = []
     for case, target in STATISTICS:
-        search, found = _found(bars["GBPUSD1"], case, SPREADS["GBPUSD1"])
-        entries = min(case.row_entries, search.candles.count)
+        search = search_of(bars["GBPUSD1"], case, SPREADS["GBPUSD1"])
+        entries = search.candles.count
+        found = search.run(0, entries)
         rows = search.rows(found.runs, found.wins)
         keys = {
             "direction": "trade_type",
@@ -288,24 +289,34 @@ def _statistics(bars: Bars, rounds: int) -> bool:
 
 
 _GROWING = """
-import resource, sys
+import gc, sys, threading
 from pathlib import Path
-import numpy as np
+import psutil
+import pyarrow.parquet, quant_assets.bronze.statistics
 from quant_assets.bronze.chunks import row_groups, search_blocks
 from quant_assets.storage.writers.bronze_parquet import BronzeFileWriter
 from quant_assets_tests.benchmarks.bronze_data import LARGE, search_of, walk
-import pyarrow.parquet, quant_assets.bronze.statistics
 entries, writer, path = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
-search = search_of(walk(max(entries, 1_000), 7), LARGE, 0.0002)
-search.run(0, 10)
-wins = 0
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-if entries:
+def write(count):
+    search, wins = search_of(walk(count, 7), LARGE, 0.0002), 0
     with BronzeFileWriter(path, search, writer=writer) as file:
-        for group in row_groups(search, search_blocks(search, entries, workers=2)):
+        for group in row_groups(search, search_blocks(search, count, workers=2)):
             file.write_group(group.runs, group.count, group.skipped)
             wins += group.count
-print(wins, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    return wins
+write(50)
+gc.collect()
+process, done, peak = psutil.Process(), threading.Event(), [0]
+before = process.memory_info().rss
+def watch():
+    while not done.wait(0.002):
+        peak[0] = max(peak[0], process.memory_info().rss)
+watcher = threading.Thread(target=watch)
+watcher.start()
+wins = write(entries)
+done.set()
+watcher.join()
+print(wins, max(peak[0] - before, 0) / 2**20)
 """
 
 
