@@ -161,9 +161,11 @@ def _print(made: "BronzeFile", seconds: float) -> None:
     """Say in one line what was searched and found."""
     state = "is up to date" if made.is_kept else f"in {seconds:.1f} s"
     rate = "" if made.is_kept else f", {made.wins / max(seconds, 1e-9):,.0f} rows a second"
+    here = Path.cwd()
+    path = made.path.relative_to(here) if made.path.is_relative_to(here) else made.path
     share = 100 * made.ambiguous_candles / max(made.candles, 1)
     typer.echo(
-        f"{made.path}: {made.candles:,} candles, {made.combinations:,} combinations, "
+        f"{path}: {made.candles:,} candles, {made.combinations:,} combinations, "
         f"{made.wins:,} wins {state}{rate}, {made.bytes / 1e6:,.1f} MB; "
         f"{share:.2f} % of candles have a tie in one later candle"
     )
