@@ -100,6 +100,6 @@ def outcomes_picture(view: LakeView, outcomes: Sequence[Outcome]) -> bytes | Non
         rows=[f"{value:.4f}" for value in targets],
         columns=[f"{value:.4f}" for value in stops],
         title=f"{levels['symbol']} {levels['timeframe']}, {len(entries)} sessions to "
-        f"{entries[-1].session}: expectancy by target (rows) and stop (columns)",
-        unit="basis points an entry, after spread, both directions",
+        f"{entries[-1].session}: target (rows), stop (columns)",
+        unit="expectancy after spread, basis points",
     )
