@@ -238,3 +238,31 @@ def test_finer_bars_of_the_same_session_decide_a_tie(tmp_path: Path, first: floa
     (entry,) = workspace.lake.index.entries("bronze_trades", symbol="EURUSD")
     assert entry.stats["ambiguous_entries"] == 1
     assert BRONZE_TRADES.check(workspace.lake.read(entry)).height == entry.rows
+
+
+@pytest.mark.parametrize(("first", "side"), [(110.0, "buy"), (90.0, "sell")])
+def test_ticks_of_the_same_session_decide_a_tie(tmp_path: Path, first: float, side: str):
+    """An hour made of trades that reaches both levels: the trades say which came first."""
+    settings = Settings(
+        bronze=BronzeSettings(tie="drill_down"),
+        universe=(Member(symbol="BTCUSDT", timeframe="1h"),),
+    )
+    workspace = replace(Workspace.open(tmp_path / "data"), settings=settings)
+    prices = [(9, 100.0), (10, first), (10, 200.0 - first)]
+    lines = [
+        f"2024-03-05T{hour:02d}:{place:02d}:00Z,{price},1,buy"
+        for place, (hour, price) in enumerate(prices)
+    ]
+    file = tmp_path / "BTCUSDT.trades.csv"
+    file.write_text("timestamp,price,quantity,side\n" + "\n".join(lines) + "\n")
+    (report,) = ingest_files(workspace, [file])
+    assert report.committed == 3, report
+    day = date(2024, 3, 5)
+    key = [Key("BTCUSDT", day)]
+    assert [o.status for o in make_range(workspace, recipes()["clean_ticks"], key)] == ["made"]
+    make(workspace, "BTCUSDT", [day])
+    grid = Grid((0.05,), (0.05,), 5, tie="drill_down")
+    found = scan_wins(workspace, Slice("BTCUSDT", day, day, grid=grid)).collect()
+    assert found["trade_type"].to_list() == [side]
+    (entry,) = workspace.lake.index.entries("bronze_trades", symbol="BTCUSDT")
+    assert entry.stats["ambiguous_entries"] == 1
