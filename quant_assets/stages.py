@@ -10,6 +10,8 @@ class Stage(StrEnum):
     INGEST = "ingest"
     TICKS = "ticks"
     BARS = "bars"
+    LEVELS = "levels"
+    CONTRACTS = "contracts"
     BRONZE = "bronze"
     FEATURES = "features"
     MOMENTUM = "momentum"

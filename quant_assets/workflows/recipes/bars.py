@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import polars as pl
 
 from quant_assets.bars.build import bars_from_ticks
@@ -159,6 +160,7 @@ class BarsRecipe:
                 {"timeframe": timeframe.name, "symbol": key.symbol},
                 frame,
                 {
+                    **_extremes(frame),
                     "volume": float(frame["volume"].sum()),
                     "research": timeframe == research,
                     "base": base.name,
@@ -169,3 +171,15 @@ class BarsRecipe:
         )
         bars = frames[research].height
         return Made(files, counts={"research_bars": float(bars)})
+
+
+def _extremes(frame: pl.DataFrame) -> dict[str, float | None]:
+    """Return the session's first, highest, lowest and last price, None where it has no bar."""
+    if frame.is_empty():
+        return dict.fromkeys(("open", "high", "low", "close"))
+    return {
+        "open": float(frame["open"][0]),
+        "high": float(np.max(frame["high"].to_numpy())),
+        "low": float(np.min(frame["low"].to_numpy())),
+        "close": float(frame["close"][-1]),
+    }
