@@ -16,7 +16,14 @@ Last = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], hel
 def roll_map(
     db: Annotated[Path, typer.Argument(help="Tick SQLite, one table a contract.")],
     root: Annotated[str | None, typer.Option(help="Futures root; default all there are.")] = None,
-    mode: Annotated[str, typer.Option(help="same_day or previous_day.")] = "previous_day",
+    mode: Annotated[
+        str,
+        typer.Option(help="same_day, previous_day, open_interest, calendar or days_before_expiry."),
+    ] = "previous_day",
+    days: Annotated[
+        int | None,
+        typer.Option(help="Sessions before expiry, for days_before_expiry; default 5."),
+    ] = None,
     date_basis: Annotated[str, typer.Option(help="session, utc or ist.")] = "session",
     raw_leader: Annotated[
         bool, typer.Option("--raw-leader", help="Let the contract go back to an earlier one.")
@@ -27,7 +34,16 @@ def roll_map(
     from quant_assets.storage.writers.export import export_frame
     from quant_assets.workflows.roll_map_file import roll_map_of_file
 
-    frame = roll_map_of_file(db, root=root, mode=mode, date_basis=date_basis, raw_leader=raw_leader)
+    made = roll_map_of_file(
+        db, root=root, mode=mode, date_basis=date_basis, raw_leader=raw_leader, days=days
+    )
+    frame = made.rows
+    if made.without_open_interest:
+        typer.echo(
+            f"{made.without_open_interest:,} of {frame.height:,} days had no open interest on the "
+            "day before: volume decided.",
+            err=True,
+        )
     if out is not None:
         export_frame(frame, out)
         typer.echo(f"{frame.height:,} rows written to {out}")

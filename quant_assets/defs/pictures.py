@@ -10,7 +10,7 @@ import polars as pl
 
 from quant_assets.bronze.statistics import summarize_outcomes
 from quant_assets.reports.pictures import draw_bars, draw_heat_map, draw_roll_volumes
-from quant_assets.ticks.roll_map import DateBasis
+from quant_assets.ticks.roll_dates import DateBasis
 from quant_assets.workflows.ranges import Outcome
 from quant_assets.workflows.recipe import Status
 from quant_assets.workflows.recipes.roll_history import landed_volumes

@@ -41,6 +41,10 @@ class Member(Section):
     )
     features: tuple[str, ...] | None = Field(default=None, description="Features; default all.")
     grid: str | None = Field(default=None, description="Bronze preset; default the timeframe's.")
+    anchor: date | None = Field(
+        default=None,
+        description="Session that anchored VWAP starts at; default the contract's first.",
+    )
 
     @field_validator("symbol")
     @classmethod
@@ -83,8 +87,48 @@ class IngestSettings(Section):
 class RollSettings(Section):
     """Which contract of a futures root is read on a session."""
 
-    mode: Literal["same_day", "previous_day"] = "previous_day"
+    mode: Literal[
+        "same_day", "previous_day", "open_interest", "calendar", "days_before_expiry"
+    ] = "previous_day"
     date_basis: Literal["session", "utc", "ist"] = "session"
+    days_before_expiry: int = Field(
+        default=5,
+        ge=0,
+        le=250,
+        description="Sessions before its expiry from which a contract is not read, in mode "
+        "days_before_expiry; with 0 it is read up to the session before its last.",
+    )
+
+
+class CleaningSettings(Section):
+    """How far out a trade must lie before it is set aside; `Thresholds` says why so far."""
+
+    quote_reach: float = Field(
+        default=0.05, gt=0, lt=1, description="Of the mid, beyond the nearer side of the quote."
+    )
+    widest_quote: float = Field(
+        default=0.10, gt=0, lt=2, description="Of the mid; a wider quote vouches for no price."
+    )
+    median_reach: float = Field(
+        default=0.10, gt=0, lt=1, description="Of the median of the last trades."
+    )
+    window_trades: int = Field(default=51, ge=1, description="Trades that the median is of.")
+    window_minutes: float = Field(default=5.0, gt=0, description="Age of the oldest of them.")
+    least_trades: int = Field(default=5, ge=1, description="Fewer trades have no median.")
+    shift_trades: int = Field(
+        default=5, ge=2, description="Trades set aside in a row that are a new level."
+    )
+    misplaced_share: float = Field(
+        default=0.01, ge=0, lt=1, description="Of a session's rows, stamped in another session."
+    )
+
+
+class LevelSettings(Section):
+    """Rules of levels."""
+
+    opening_range_minutes: int = Field(
+        default=30, ge=1, le=24 * 60, description="Length of the opening range."
+    )
 
 
 class PresetSettings(Section):
@@ -147,6 +191,8 @@ class Settings(Section):
     partitions: PartitionSettings = PartitionSettings()
     ingest: IngestSettings = IngestSettings()
     roll: RollSettings = RollSettings()
+    levels: LevelSettings = LevelSettings()
+    cleaning: CleaningSettings = CleaningSettings()
     bronze: BronzeSettings = BronzeSettings()
 
     @field_validator("timeframe_presets")

@@ -16,14 +16,14 @@ from quant_assets.market.errors import InputError, SymbolError
 from quant_assets.market.sessions import SessionBounds
 from quant_assets.market.timeframes import NS_PER_DAY, NS_PER_HOUR
 from quant_assets.storage.package_data import load_calendars
-from quant_assets.ticks.roll_map import (
+from quant_assets.ticks.roll_dates import (
     DateBasis,
-    build_roll_map,
     date_bounds,
     dates_of,
     parse_date_basis,
     session_volumes,
 )
+from quant_assets.ticks.roll_map import build_roll_map
 from quant_assets.ticks.schema import ROLL_MAP
 
 FIRST = date(2013, 10, 7)
@@ -169,7 +169,7 @@ def test_an_expired_contract_is_passed_over():
         assert found["contract"].to_list()[1] == "ESZ13"
 
 
-@pytest.mark.parametrize("mode", ["", "SAME_DAY", "open_interest", "tomorrow"])
+@pytest.mark.parametrize("mode", ["", "SAME_DAY", "interest", "tomorrow"])
 def test_an_unknown_mode_is_refused_with_those_there_are(mode):
     """Nothing is chosen in the user's place."""
     with pytest.raises(InputError, match="same_day, previous_day"):

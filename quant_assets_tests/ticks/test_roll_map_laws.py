@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from quant_assets.market.sessions import SessionBounds
 from quant_assets.storage.package_data import load_calendars
-from quant_assets.ticks.roll_map import DateBasis, build_roll_map, date_bounds
+from quant_assets.ticks.roll_dates import DateBasis, date_bounds
+from quant_assets.ticks.roll_map import build_roll_map
 
 NS_PER_HOUR = 3_600_000_000_000
 NS_PER_DAY = 24 * NS_PER_HOUR

@@ -10,7 +10,8 @@ import pytest
 from quant_assets.lineage.records import Lineage
 from quant_assets.settings.model import RollSettings
 from quant_assets.storage.writers.tick_sqlite import write_tick_sqlite
-from quant_assets.ticks.roll_map import DateBasis, build_roll_map, date_bounds
+from quant_assets.ticks.roll_dates import DateBasis, date_bounds
+from quant_assets.ticks.roll_map import build_roll_map
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.landing.partition import TABLES
 from quant_assets.workflows.ranges import Outcome, make_range

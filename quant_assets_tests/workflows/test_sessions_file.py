@@ -13,7 +13,7 @@ import pytest
 from quant_assets.market.errors import SettingsError
 from quant_assets.market.sessions import SESSIONS
 from quant_assets.storage.package_data import load_calendars
-from quant_assets.ticks.roll_map import BOOTSTRAP_SESSIONS
+from quant_assets.ticks.expiries import BOOTSTRAP_SESSIONS
 from quant_assets.workflows.calendars import store_sessions
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.leaderboard import all_trials, stale_trials

@@ -21,6 +21,7 @@ from quant_assets.storage.readers.sqlite_access import (
     rejected,
 )
 from quant_assets.storage.readers.sqlite_frames import Typed
+from quant_assets.storage.readers.sqlite_interest import InterestRecords
 from quant_assets.storage.readers.sqlite_rows import TableDamagedError, TableRows, read_table
 from quant_assets.storage.readers.sqlite_sql import count_rows
 from quant_assets.storage.readers.sqlite_stamps import DEFAULT_ZONE, StampReader
@@ -49,7 +50,9 @@ class TickSqliteReader:
     stamps (`bad_stamp`). Names that only look like these are not read: their rows are counted and
     set aside (`table_name`). A table that cannot be read to its end is dropped whole
     (`damaged_table`, counted as one), one that lacks a column it needs too (`missing_column`).
-    Prices are rounded to 1e-9.
+    Prices are rounded to 1e-9. A column `open_interest` or `oi` lands as records of kind
+    `statistics`, the last figure of each half hour, which count as rows beside those of the table;
+    a value that is no number, or is below 0, is no figure.
 
     The file is opened read-only, and nothing is left beside it. While a table is read, a writer in
     rollback mode waits; one in WAL mode does not.
@@ -129,12 +132,14 @@ class TickSqliteReader:
             yield Remark("empty_table", where=table.name)
         for row in rows.unreadable:
             yield self._aside("unreadable_number", table, row.place, row.raw, row.count)
+        interest = InterestRecords(table)
         for typed in rows.batches:
             for bad in typed.bad_rows:
                 yield self._aside(bad.rule, table, bad.place, bad.raw)
             if not typed.frame.height:
                 continue
             self._volumes.add(table, typed.stamps_ns, typed.volumes)
+            interest.add(typed)
             yield RawBatch(
                 kind=table.kind,
                 symbol=table.contract.root,
@@ -143,6 +148,9 @@ class TickSqliteReader:
                 bar_schema=_BAR_SCHEMA if table.kind is Landed.BARS else None,
                 place_prefix=f"{table.name}:",
             )
+        if interest.count:
+            self.tally.rows_in += interest.count
+            yield interest.batch()
 
     @staticmethod
     def _aside(rule: str, table: TickTable, place: int, raw: str, count: int = 1) -> SetAside:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from quant_assets.market.columns import PRICE_SCALE, SIDES, UTC_NS
 from quant_assets.storage.readers.base import Landed
 from quant_assets.storage.readers.sqlite_stamps import RULES, StampReader
+from quant_assets.storage.readers.sqlite_tables import OPEN_INTEREST
 
 _PRICE_BOUND = 9.2e9
 """Prices of 1e-9 beyond this do not fit 64 bits."""
@@ -61,6 +62,9 @@ class Typed:
         """Stamps of the good rows, nanoseconds UTC."""
         self.volumes: Floats = self._only(self._values["volume"])
         """Volumes of the good rows; NaN where one is missing."""
+        interest = self._values.get(OPEN_INTEREST)
+        self.open_interest = None if interest is None else self._only(interest)
+        """Open interest of the good rows, NaN where one is missing; None without a column."""
         columns = self._tick_columns() if kind is Landed.TICKS else self._bar_columns()
         places = self._only(batch.column("rowid").to_numpy().astype(np.uint64))
         self.frame = pl.DataFrame([*columns, pl.Series("place", places)])

@@ -17,7 +17,7 @@ from quant_assets.storage.readers.sqlite_access import DATABASE_ERRORS, Database
 from quant_assets.storage.readers.sqlite_frames import Typed
 from quant_assets.storage.readers.sqlite_pages import UnfitError, page_batches
 from quant_assets.storage.readers.sqlite_sql import count_rows, row_ids, select_plain, select_typed
-from quant_assets.storage.readers.sqlite_tables import TickTable
+from quant_assets.storage.readers.sqlite_tables import OPEN_INTEREST, TickTable
 
 _BATCH_ROWS = 1 << 16
 _BYTES_IN_MEMORY = 256 << 20
@@ -269,6 +269,7 @@ def _read_mixed(
 ) -> tuple[int, list[Unreadable]]:
     """Read a table row by row, where a column holds text among numbers."""
     unreadable: list[Unreadable] = []
+    numbers = [_figure if name == OPEN_INTEREST else _number for name in table.columns[1:]]
     try:
         connection.execute("BEGIN")
         count = int(connection.execute(count_rows(table.name)).fetchone()[0])
@@ -281,7 +282,8 @@ def _read_mixed(
                 place = row[-1] if table.has_rowid else place + 1
                 values = row[:-1] if table.has_rowid else row
                 try:
-                    good.append((_text(values[0]), *map(_number, values[1:]), place))
+                    read = (of(value) for of, value in zip(numbers, values[1:], strict=True))
+                    good.append((_text(values[0]), *read, place))
                 except ValueError:
                     _note(unreadable, place, values)
             if good:
@@ -302,6 +304,14 @@ def _number(value: float | bytes | None) -> float | None:
             raise ValueError(msg)
         return float(value)
     return None if value is None else float(value)
+
+
+def _figure(value: float | bytes | None) -> float | None:
+    """Return a number, or None for what is none: a trade stands without its open interest."""
+    try:
+        return _number(value)
+    except ValueError:
+        return None
 
 
 def _text(value: float | bytes | None) -> str | None:

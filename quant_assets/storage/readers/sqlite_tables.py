@@ -21,6 +21,9 @@ _CALLS = 2_000
 
 TICK_COLUMNS = ("timestamp", "price", "volume", "bid", "ask", "bid_size", "ask_size")
 BAR_COLUMNS = ("timestamp", "price", "volume", "bid", "ask", "open", "high", "low")
+OPEN_INTEREST = "open_interest"
+"""Read behind the columns above, but only of a table that has it."""
+_OPEN_INTEREST_NAMES = (OPEN_INTEREST, "oi")
 _OPTIONAL = frozenset({"bid", "ask", "bid_size", "ask_size"})
 
 
@@ -90,12 +93,15 @@ def describe(connection: sqlite3.Connection, name: str) -> TickTable:
     is_tick = match[2] == "TICK"
     present = {_text(row[0]).lower(): _text(row[0]) for row in connection.execute(COLUMNS, [name])}
     columns = TICK_COLUMNS if is_tick else BAR_COLUMNS
+    names = tuple(present.get(column) for column in columns)
+    if interest := next((present[n] for n in _OPEN_INTEREST_NAMES if n in present), None):
+        columns, names = (*columns, OPEN_INTEREST), (*names, interest)
     return TickTable(
         name=name,
         contract=parse_contract(match[1]),
         kind=Landed.TICKS if is_tick else Landed.BARS,
         columns=columns,
-        names=tuple(present.get(column) for column in columns),
+        names=names,
         has_rowid=_has_rowid(connection, name) and "rowid" not in present,
     )
 
