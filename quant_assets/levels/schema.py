@@ -47,11 +47,11 @@ LEVEL_MEANINGS: dict[str, str] = {
     **_profile("session", "the session"),
     **_profile("week", "the week"),
     **_profile("contract", "the contract"),
-    **_prices("previous_day", "the session before"),
-    **_prices("previous_week", "the last week before with data"),
+    **_prices("previous_day", "the session before, null where it is of another contract"),
+    **_prices("previous_week", "the last week before, null where any is of another contract"),
     "opening_range_high": "highest price of the opening range, null until it is over",
     "opening_range_low": "lowest price of the opening range, null until it is over",
-    "session_open": "first price at or after the session's open",
+    "session_open": "first price at or after the session's open, null before",
 }
 """Levels in the order of their columns; all of a bar's are known at its end."""
 
