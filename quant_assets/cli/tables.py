@@ -40,8 +40,8 @@ def roll_map(
     frame = made.rows
     if made.without_open_interest:
         typer.echo(
-            f"{made.without_open_interest:,} of {frame.height:,} days had no open interest on the "
-            "day before: volume decided.",
+            f"{made.without_open_interest:,} of {frame.height:,} days had no open interest to go "
+            "by: the volume of the last day with data decided.",
             err=True,
         )
     if out is not None:

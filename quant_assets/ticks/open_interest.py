@@ -62,7 +62,7 @@ def daily_open_interest(records: pl.DataFrame) -> pl.DataFrame:
     )
     named = figures.join(_contracts(figures), on=["raw_symbol", "date"], how="inner")
     last = named.sort("ts", maintain_order=True).unique(["contract", "date"], keep="last")
-    return last.select(SCHEMA).sort("date", "contract")
+    return last.select(SCHEMA.keys()).sort("date", "contract")
 
 
 def _contracts(figures: pl.DataFrame) -> pl.DataFrame:

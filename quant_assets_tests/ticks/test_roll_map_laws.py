@@ -61,27 +61,69 @@ def frame_of(days: list[Day]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def oracle(days: list[Day], mode: str, *, raw_leader: bool) -> list[tuple]:
+def interest_frame(days: list[Day]) -> pl.DataFrame:
+    """Return the days' open interest as rows."""
+    return frame_of(days).rename({"volume": "open_interest"})
+
+
+def weekdays_after(d: date, count: int) -> list[date]:
+    """Give the next weekdays: the sessions of these tests."""
+    found: list[date] = []
+    while len(found) < count:
+        d += timedelta(days=1)
+        if d.weekday() < 5:
+            found.append(d)
+    return found
+
+
+def not_soon(codes: list[str], day: date, count: int) -> str:
+    """Return the nearest that expires after the count-th session, else the last one."""
+    limit = [day, *weekdays_after(day, count)][-1]
+    near = sorted(codes, key=CODES.index)
+    return ([code for code in near if EXPIRIES[code] > limit] or near[-1:])[0]
+
+
+def highest(figures: dict[str, float], day: date) -> str | None:
+    """Return the contract of the highest figure among those not expired, the nearer of equals."""
+    alive = [c for c in CODES if figures.get(c, 0) > 0 and EXPIRIES[c] >= day]
+    return max(alive, key=lambda c: (figures[c], -CODES.index(c)), default=None)
+
+
+def earlier_choice(
+    mode: str, past: list[Day], day: date, interest: dict[str, float], count: int
+) -> tuple[str, str] | None:
+    """Return what a mode reads off the earlier dates, and the instant's name; None for nothing."""
+    if mode in {"calendar", "days_before_expiry"}:
+        met = {code for _, of_day in past for code in of_day if of_day[code] > 0}
+        alive = [code for code in met if EXPIRIES[code] >= day]
+        return (not_soon(alive, day, count), "close") if alive else None
+    met = {code for _, of_day in past for code in of_day if of_day[code] > 0}
+    held = highest({c: i for c, i in interest.items() if c in met}, day)
+    if mode == "open_interest" and held:
+        return held, "start"
+    chosen = highest(past[-1][1], day) if past else None
+    return (chosen, "close") if chosen else None
+
+
+def oracle(
+    days: list[Day], mode: str, *, raw_leader: bool, interest: list[Day], count: int
+) -> list[tuple]:
     """Return the map's rows from its definition, `known_at` as ns."""
-    ranked = []
-    for day, of_day in days:
-        traded = [code for code in CODES if of_day.get(code, 0) > 0]
-        if traded:
-            ranked.append((day, sorted(traded, key=lambda c: -of_day[c]), of_day))
+    traded = [(day, of_day) for day, of_day in days if any(v > 0 for v in of_day.values())]
     rows, active = [], None
-    for place, (day, order, of_day) in enumerate(ranked):
-        bootstrap, known_at = False, midnight(day) + 22 * NS_PER_HOUR
-        chosen = order[0]
-        if mode == "previous_day":
-            alive = [c for c in ranked[place - 1][1] if EXPIRIES[c] >= day] if place else []
-            if alive:
-                chosen = alive[0]
-                known_at = midnight(ranked[place - 1][0]) + 21 * NS_PER_HOUR
-            else:
-                bootstrap = True
-                near = sorted(order, key=CODES.index)
-                late = [c for c in near if EXPIRIES[c] > day + timedelta(days=7)]
-                chosen = (late or near[-1:])[0]
+    for place, (day, of_day) in enumerate(traded):
+        past = traded[:place]
+        held = dict(interest).get(past[-1][0], {}) if past else {}
+        order = sorted((c for c in CODES if of_day.get(c, 0) > 0), key=lambda c: -of_day[c])
+        chosen, bootstrap, known_at = order[0], False, midnight(day) + 22 * NS_PER_HOUR
+        if mode != "same_day":
+            earlier = earlier_choice(mode, past, day, held, count)
+            bootstrap = earlier is None
+            chosen, when = earlier or (not_soon(order, day, count), "after")
+            if when == "close":
+                known_at = midnight(past[-1][0]) + 21 * NS_PER_HOUR
+            if when == "start":
+                known_at = midnight(day) - 2 * NS_PER_HOUR
         if active and not raw_leader and CODES.index(chosen) < CODES.index(active):
             chosen = active
         second = order[1] if len(order) > 1 else None
@@ -103,39 +145,92 @@ def oracle(days: list[Day], mode: str, *, raw_leader: bool) -> list[tuple]:
     return rows
 
 
-MODES = st.sampled_from(["same_day", "previous_day"])
+@st.composite
+def markets(draw) -> tuple[list[Day], list[Day]]:
+    """Draw days, and open interest on most of them, also of contracts that never trade."""
+    days = draw(traded_days())
+    figures = st.dictionaries(st.sampled_from(CODES), st.sampled_from([0.0, 1.0, 2.0]), max_size=4)
+    return days, [(day, draw(figures)) for day, _ in days]
 
 
-@settings(max_examples=200, deadline=None)
-@given(traded_days(), MODES, st.booleans())
-def test_a_map_is_its_definition(days, mode, raw_leader):
+MODES = st.sampled_from(
+    ["same_day", "previous_day", "open_interest", "calendar", "days_before_expiry"]
+)
+COUNTS = st.sampled_from([0, 1, 5, 30])
+
+
+def build(market: tuple[list[Day], list[Day]], mode: str, count: int, *, raw_leader: bool):
+    """Return the map of a market with its instants as ns."""
+    days, interest = market
+    return build_roll_map(
+        frame_of(days),
+        mode=mode,
+        bounds=bounds,
+        raw_leader=raw_leader,
+        sessions_after=weekdays_after,
+        days=count if mode == "days_before_expiry" else None,
+        open_interest=interest_frame(interest),
+    ).with_columns(pl.col("known_at").dt.epoch("ns"))
+
+
+@settings(max_examples=250, deadline=None)
+@given(markets(), MODES, COUNTS, st.booleans())
+def test_a_map_is_its_definition(market, mode, count, raw_leader):
     """Every column of every row, over expiries, ties, gaps and days without trade."""
-    found = build_roll_map(frame_of(days), mode=mode, bounds=bounds, raw_leader=raw_leader)
-    plain = found.with_columns(pl.col("known_at").dt.epoch("ns"))
-    assert plain.rows() == oracle(days, mode, raw_leader=raw_leader)
+    found = build(market, mode, count, raw_leader=raw_leader)
+    days, interest = market
+    count = count if mode == "days_before_expiry" else 5
+    assert found.rows() == oracle(days, mode, raw_leader=raw_leader, interest=interest, count=count)
 
 
-@settings(max_examples=80, deadline=None)
-@given(traded_days(), MODES, st.booleans(), st.data())
-def test_no_choice_is_known_before_the_volumes_it_rests_on(days, mode, raw_leader, data):
-    """Other volumes on dates that close after `known_at` leave the choice as it is.
+@settings(max_examples=150, deadline=None)
+@given(markets(), MODES, COUNTS, st.booleans(), st.data())
+def test_no_choice_is_known_before_what_it_rests_on(market, mode, count, raw_leader, data):
+    """Other figures on dates that close after `known_at` leave the choice as it is.
 
     Dates without trade stay so: the map goes by the last date with data, whichever that is.
     """
-    options = {"mode": mode, "bounds": bounds, "raw_leader": raw_leader}
-    whole = build_roll_map(frame_of(days), **options)
-    for day, contract, known_at in whole.select(
-        "date", "contract", pl.col("known_at").dt.epoch("ns")
-    ).iter_rows():
-        is_open = [bounds(d).close_ns > known_at and any(v.values()) for d, v in days]
-        other = [
+
+    def scrambled(days: list[Day], known_at: int) -> list[Day]:
+        late = [bounds(d).close_ns > known_at and any(v.values()) for d, v in days]
+        return [
             (d, {data.draw(st.sampled_from([c for c in CODES if EXPIRIES[c] >= d])): 9.0})
-            if late
-            else (d, volumes)
-            for late, (d, volumes) in zip(is_open, days, strict=True)
+            if is_late
+            else (d, figures)
+            for is_late, (d, figures) in zip(late, days, strict=True)
         ]
-        again = build_roll_map(frame_of(other), **options)
+
+    whole = build(market, mode, count, raw_leader=raw_leader)
+    for day, contract, known_at in whole.select("date", "contract", "known_at").iter_rows():
+        other = scrambled(market[0], known_at), scrambled(market[1], known_at)
+        again = build(other, mode, count, raw_leader=raw_leader)
         assert again.filter(pl.col("date") == day)["contract"].to_list() == [contract]
+
+
+@settings(max_examples=150, deadline=None)
+@given(markets(), MODES, COUNTS, st.integers(0, 9))
+def test_a_row_of_any_mode_depends_on_nothing_later_and_never_goes_back(market, mode, count, cut):
+    """The map of the first days is the first rows of the map, and expiries do not fall."""
+    whole = build(market, mode, count, raw_leader=False)
+    early = build((market[0][:cut], market[1][:cut]), mode, count, raw_leader=False)
+    assert early.equals(whole.head(early.height))
+    places = [CODES.index(code) for code in whole["contract"]]
+    assert places == sorted(places)
+    # What goes by earlier dates is known before the session, but where it starts anew.
+    if mode != "same_day":
+        starts = [bounds(day).start_ns for day in whole["date"]]
+        late = [at > start for at, start in zip(whole["known_at"], starts, strict=True)]
+        assert late == whole["bootstrap"].to_list()
+
+
+@settings(max_examples=60, deadline=None)
+@given(markets(), st.booleans())
+def test_five_days_before_expiry_are_the_calendar(market, raw_leader):
+    """`calendar` is the fixed rule of five."""
+    maps = [
+        build(market, mode, 5, raw_leader=raw_leader) for mode in ("calendar", "days_before_expiry")
+    ]
+    assert maps[0].equals(maps[1])
 
 
 def test_a_row_whose_contracts_have_all_expired_starts_anew_and_says_so():
