@@ -44,6 +44,7 @@ def build_levels(
     before: pl.DataFrame,
     footprint: pl.DataFrame | None,
     opening: Opening,
+    tick: int,
     tick_size: float | None,
     earlier: Earlier,
 ) -> pl.DataFrame:
@@ -63,8 +64,10 @@ def build_levels(
         session has none: each bar's volume then lies at its average price.
     opening
         The session's open, and the bars' length.
+    tick
+        Step of the prices of profiles, in 1e-9.
     tick_size
-        Smallest price step; None where none is known: profiles and distances in ticks are null.
+        Smallest price step; None where none is known: distances in ticks are then null.
     earlier
         What earlier sessions hand on.
 
@@ -76,7 +79,7 @@ def build_levels(
     if bars.is_empty():
         return LEVELS.empty()
     atr = true_range_average(before, bars)
-    flow = Flow.of(bars, footprint, tick_size=tick_size)
+    flow = Flow.of(bars, footprint, tick=tick)
     levels = {
         **_flow_levels(flow, earlier),
         **bollinger_bands(before, bars),
@@ -128,6 +131,7 @@ def _keys(bars: pl.DataFrame, opening: Opening) -> pl.DataFrame:
 
 def _nullable(columns: dict[str, FloatArray]) -> pl.DataFrame:
     """Return arrays as columns, null for what is not finite."""
-    return pl.DataFrame(
-        {name: np.where(np.isfinite(values), values, np.nan) for name, values in columns.items()}
-    ).with_columns(pl.all().fill_nan(None))
+    finite = {
+        name: np.where(np.isfinite(values), values, np.nan) for name, values in columns.items()
+    }
+    return pl.DataFrame(finite, nan_to_null=True)

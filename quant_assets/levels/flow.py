@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from quant_assets.bars.profile import typical_ticks
 from quant_assets.indicators.arrays import FloatArray, IntArray
 from quant_assets.levels.kernels import NOTHING, developing_areas, running_moments
 from quant_assets.levels.schema import BAND_DEVIATIONS
-from quant_assets.levels.stretches import Stretch, price_units
+from quant_assets.levels.stretches import Stretch, units_of
 from quant_assets.market.columns import PRICE_SCALE
 
 VALUE_AREA_SHARE = 0.7
@@ -42,18 +43,16 @@ class Flow:
     spread
         What deviations are taken from.
     profile
-        What profiles are made of; None where no tick size is known.
+        What profiles are made of.
     """
 
     price: FloatArray
     volume: FloatArray
     spread: Rows
-    profile: Rows | None
+    profile: Rows
 
     @classmethod
-    def of(
-        cls, bars: pl.DataFrame, footprint: pl.DataFrame | None, *, tick_size: float | None
-    ) -> "Flow":
+    def of(cls, bars: pl.DataFrame, footprint: pl.DataFrame | None, *, tick: int) -> "Flow":
         """Take a session's bars, and its footprint by tick where it has one.
 
         Parameters
@@ -63,19 +62,19 @@ class Flow:
         footprint
             Table `footprint` of the same session; None where its bars are all there is. A frame
             without rows is a footprint too: what is still to come must not decide.
+        tick
+            Tick size in 1e-9, to which prices of bars are rounded.
         """
-        typical = typical_prices(bars)
-        vwap = _values(bars, "vwap")
+        high, low, close, vwap = (_values(bars, name) for name in ("high", "low", "close", "vwap"))
+        typical = (high + low + close) / 3.0
         price = np.where(np.isnan(vwap), typical, vwap)
         volume = _values(bars, "volume")
         if footprint is not None:
             rows = _footprint_rows(bars, footprint)
             return cls(price, volume, rows, rows)
         each = np.arange(1, bars.height + 1)
-        rounded = None
-        if tick_size is not None:
-            rounded = Rows(nearest_ticks(typical, tick_size=tick_size), volume, each)
-        return cls(price, volume, Rows(price, volume, each), rounded)
+        rounded = typical_ticks(bars, tick=tick) * tick / PRICE_SCALE
+        return cls(price, volume, Rows(price, volume, each), Rows(rounded, volume, each))
 
     def bands(self, name: str, before: Stretch) -> dict[str, FloatArray]:
         """Return the volume-weighted mean price of a stretch up to each bar's end, and its bands.
@@ -107,10 +106,7 @@ class Flow:
         before
             The stretch's earlier sessions.
         """
-        if self.profile is None:
-            nothing = np.full(self.price.shape[0], np.nan)
-            return dict.fromkeys((f"{name}_poc", f"{name}_vah", f"{name}_val"), nothing)
-        units = price_units(self.profile.price)
+        units = units_of(self.profile.price)
         whole = before.widened(units)
         places = np.searchsorted(whole.units, units)
         areas = developing_areas(
@@ -126,21 +122,6 @@ def _at(prices: FloatArray, places: IntArray) -> FloatArray:
     is_place = places != NOTHING
     found[is_place] = prices[places[is_place]]
     return found
-
-
-def typical_prices(bars: pl.DataFrame) -> FloatArray:
-    """Return (high + low + close) / 3 of each bar."""
-    typical: FloatArray = (
-        _values(bars, "high") + _values(bars, "low") + _values(bars, "close")
-    ) / 3.0
-    return typical
-
-
-def nearest_ticks(prices: FloatArray, *, tick_size: float) -> FloatArray:
-    """Return the multiples of the tick size nearest to some prices, halves to the even one."""
-    tick = int(price_units(np.array([tick_size]))[0])
-    rounded: FloatArray = np.rint(prices * PRICE_SCALE / tick) * tick / PRICE_SCALE
-    return rounded
 
 
 def _footprint_rows(bars: pl.DataFrame, footprint: pl.DataFrame) -> Rows:

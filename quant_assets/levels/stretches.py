@@ -10,7 +10,7 @@ from quant_assets.levels.kernels import N_MOMENTS, added_moments
 from quant_assets.market.columns import PRICE_SCALE
 
 
-def price_units(prices: FloatArray) -> IntArray:
+def units_of(prices: FloatArray) -> IntArray:
     """Return prices as whole counts of 1e-9, in which equal prices are equal numbers."""
     units: IntArray = np.rint(prices * PRICE_SCALE).astype(np.int64)
     return units
@@ -52,7 +52,7 @@ class Stretch:
         """
         prices = np.ascontiguousarray(profile["price"].to_numpy())
         volumes = np.ascontiguousarray(profile["volume"].to_numpy())
-        grown = self.widened(own := price_units(prices))
+        grown = self.widened(own := units_of(prices))
         grown.volumes[np.searchsorted(grown.units, own)] += volumes
         return Stretch(grown.units, grown.volumes, added_moments(self.moments, prices, volumes))
 

@@ -13,7 +13,7 @@ from quant_assets.market.columns import UTC_NS
 from quant_assets.market.sessions import SessionBounds
 from quant_assets.market.timeframes import NS_PER_DAY, NS_PER_MINUTE, Timeframe
 
-TICK = 0.25
+TICK, TICK_UNITS = 0.25, 250_000_000
 MINUTE = Timeframe.parse("1m")
 DAY = date(2024, 1, 3)
 OPEN_MINUTE = 5

@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quant_assets.bars.footprint_kernels import value_area
-from quant_assets.levels.flow import Flow, nearest_ticks
+from quant_assets.bars.profile import profile_of_bars
+from quant_assets.levels.flow import Flow
 from quant_assets.levels.kernels import N_MOMENTS, SQUARES, WEIGHT, added_moments, developing_areas
 from quant_assets.levels.stretches import Stretch
 from quant_assets_tests.levels import oracle
 from quant_assets_tests.levels.markets import (
     TICK,
+    TICK_UNITS,
     BarRows,
     bars_of,
     drawn_sessions,
@@ -55,7 +57,7 @@ def test_mean_and_bands_are_those_of_all_that_was_traded_so_far(
     sessions: list[BarRows], rows: BarRows
 ):
     """At each bar's end: earlier sessions, and the bars up to it, in exact fractions."""
-    flow = Flow.of(bars_of(rows), footprint_of(rows), tick_size=TICK)
+    flow = Flow.of(bars_of(rows), footprint_of(rows), tick=TICK_UNITS)
     bands = flow.bands("x", merged(sessions))
     for bar in range(len(rows)):
         traded = trades_of([*sessions, rows[: bar + 1]])
@@ -69,7 +71,7 @@ def test_mean_and_bands_are_those_of_all_that_was_traded_so_far(
 @given(EARLIER, drawn_sessions())
 def test_value_area_is_that_of_all_prices_traded_so_far(sessions: list[BarRows], rows: BarRows):
     """At each bar's end, to the last bit; a price that trades later is no empty row."""
-    area = Flow.of(bars_of(rows), footprint_of(rows), tick_size=TICK).area("x", merged(sessions))
+    area = Flow.of(bars_of(rows), footprint_of(rows), tick=TICK_UNITS).area("x", merged(sessions))
     for bar in range(len(rows)):
         found = oracle.value_area(oracle.profile(trades_of([*sessions, rows[: bar + 1]])))
         expected = found or (float("nan"),) * 3
@@ -81,7 +83,7 @@ def test_value_area_is_that_of_all_prices_traded_so_far(sessions: list[BarRows],
 def test_without_a_footprint_volume_lies_at_the_bars_own_price(rows: BarRows):
     """Profiles take the typical price to the nearest tick; bands the typical price as it is."""
     bars = bars_of(rows).with_columns(vwap=pl.lit(None, dtype=pl.Float64))
-    flow = Flow.of(bars, None, tick_size=TICK)
+    flow = Flow.of(bars, None, tick=TICK_UNITS)
     bands, area = flow.bands("x", Stretch.empty()), flow.area("x", Stretch.empty())
     prices = [(bar["high"] + bar["low"] + bar["close"]) / 3 for bar in bars.iter_rows(named=True)]
     rounded = [round(Fraction(price) / Fraction(TICK)) * TICK for price in prices]
@@ -102,7 +104,7 @@ def test_a_bars_average_price_goes_before_its_typical_one():
     bars = bars_of([[(100, 1), (104, 3)], [(108, 2), (100, 2)]])
     mixed = bars.with_columns(vwap=pl.Series([bars["vwap"][0], None], dtype=pl.Float64))
     typical = (27.0 + 25.0 + 27.0) / 3
-    mean = Flow.of(mixed, None, tick_size=TICK).bands("x", Stretch.empty())["x"]
+    mean = Flow.of(mixed, None, tick=TICK_UNITS).bands("x", Stretch.empty())["x"]
     assert mean[1] == close_to((25.0 * 1 + 26.0 * 3 + typical * 4) / 8)
 
 
@@ -119,23 +121,16 @@ def test_a_narrow_spread_around_a_high_price_is_not_lost(level: float):
 def test_one_price_has_bands_of_no_width():
     """Mean and both bands are the price itself, to the bit."""
     rows = [[(403, 7)]] * 30
-    bands = Flow.of(bars_of(rows), footprint_of(rows), tick_size=TICK).bands("x", Stretch.empty())
+    bands = Flow.of(bars_of(rows), footprint_of(rows), tick=TICK_UNITS).bands("x", Stretch.empty())
     assert {float(value) for column in bands.values() for value in column} == {403 * TICK}
 
 
 def test_nothing_traded_gives_no_level():
     """Bars of a feed without volume have neither mean price nor profile."""
     bars = bars_of([[(100, 0)], [(101, 0)]])
-    flow = Flow.of(bars, None, tick_size=TICK)
+    flow = Flow.of(bars, None, tick=TICK_UNITS)
     columns = {**flow.bands("x", Stretch.empty()), **flow.area("y", Stretch.empty())}
     assert all(np.isnan(values).all() for values in columns.values())
-
-
-def test_no_tick_size_gives_no_profile_but_a_mean():
-    """Without a step there are no prices to count at."""
-    flow = Flow.of(bars_of([[(100, 4)]]), None, tick_size=None)
-    assert np.isnan(flow.area("y", Stretch.empty())["y_poc"]).all()
-    assert flow.bands("x", Stretch.empty())["x"][0] == 25.0
 
 
 @given(EARLIER, drawn_sessions())
@@ -157,14 +152,14 @@ def test_footprint_rows_without_a_bar_count_from_the_next_bar_on():
     """A bar that only the footprint has is known at the end of the next one."""
     rows = [[(100, 1)], [(200, 9)], [(101, 1)]]
     bars = bars_of(rows)[[0, 2]]
-    area = Flow.of(bars, footprint_of(rows), tick_size=TICK).area("x", Stretch.empty())
+    area = Flow.of(bars, footprint_of(rows), tick=TICK_UNITS).area("x", Stretch.empty())
     assert area["x_poc"].tolist() == [25.0, 50.0]
 
 
 def test_a_footprint_without_rows_is_not_replaced_by_bars():
     """What comes later must not decide where volume lies now."""
     rows = [[(100, 1)], [(101, 2)]]
-    flow = Flow.of(bars_of(rows), footprint_of(rows)[:0], tick_size=TICK)
+    flow = Flow.of(bars_of(rows), footprint_of(rows)[:0], tick=TICK_UNITS)
     assert np.isnan(flow.area("x", Stretch.empty())["x_poc"]).all()
 
 
@@ -183,10 +178,16 @@ def test_the_last_area_is_that_of_the_whole_profile(volumes: list[int]):
     assert areas[-1].tolist() == [int(traded[at]) for at in value_area(rows[traded], 0.7)]
 
 
-@pytest.mark.parametrize(
-    ("price", "expected"),
-    [(100.1, 100.0), (100.13, 100.25), (100.37, 100.25), (100.125, 100.0), (100.375, 100.5)],
-)
-def test_prices_are_rounded_to_the_nearest_tick(price: float, expected: float):
-    """Halves go to the even tick."""
-    assert nearest_ticks(np.array([price]), tick_size=TICK)[0] == expected
+@given(drawn_sessions())
+def test_the_profile_of_bars_is_the_one_that_the_next_sessions_read(rows: BarRows):
+    """Of a session without footprint the last bar's rows add up to what `profiles` stores of it."""
+    bars = bars_of(rows)
+    flow = Flow.of(bars, None, tick=TICK_UNITS)
+    assert flow.profile is not None
+    stored = profile_of_bars(bars, tick=TICK_UNITS)
+    own: dict[float, float] = {}
+    for price, volume in zip(flow.profile.price, flow.profile.volume, strict=True):
+        own[price] = own.get(price, 0.0) + volume
+    assert dict(stored.select("price", "volume").iter_rows()) == {
+        price: volume for price, volume in own.items() if volume > 0
+    }

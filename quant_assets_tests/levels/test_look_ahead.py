@@ -6,7 +6,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from quant_assets.bars.footprint_schema import FOOTPRINT
 from quant_assets.features.integrity import find_leaks
 from quant_assets.levels.build import Earlier, build_levels
 from quant_assets.levels.marks import Marks, Opening
@@ -17,10 +16,13 @@ from quant_assets.market.timeframes import NS_PER_MINUTE
 from quant_assets_tests.features.markets import MINUTE, cuts_of, random_bars, session_of
 from quant_assets_tests.levels.markets import profile_of, random_rows
 
-N_BARS, CUTS = 110, 100
+N_BARS, CUTS, CUTS_OF_TWINS = 110, 100, 20
 TICK = 0.01
 WAYS = ("with_footprint", "of_bars_alone")
 KEYS = {"session", "bar_start", "known_at"}
+_WEEK = Stretch.empty().extended(profile_of(random_rows(50, seed=4)))
+_MARKS = Marks(101.0, 99.0, 100.0)
+EARLIER = Earlier(_WEEK, _WEEK, _WEEK, _MARKS, _MARKS)
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +44,7 @@ def footprint_from(bars: pl.DataFrame) -> pl.DataFrame:
         for name, share in (("low", 0.3), ("close", 0.5), ("high", 0.2))
     ]
     rows = pl.concat(parts).group_by("session", "bar_start", "price").agg(pl.all().sum())
-    return FOOTPRINT.check(
-        rows.with_columns(
-            unknown_volume=pl.lit(0.0),
-            delta=pl.col("ask_volume") - pl.col("bid_volume"),
-            trades=pl.lit(1, dtype=pl.UInt32),
-        )
-    )
+    return rows.with_columns(unknown_volume=pl.lit(0.0)).sort("bar_start", "price")
 
 
 def levels_of(bars: pl.DataFrame, *, way: str, number: int) -> pl.DataFrame:
@@ -57,15 +53,24 @@ def levels_of(bars: pl.DataFrame, *, way: str, number: int) -> pl.DataFrame:
     here = bars.filter(pl.col("session") == day)
     start = int(bars["bar_start"].to_physical()[0]) + number * 24 * 60 * NS_PER_MINUTE
     bounds = SessionBounds(day, start, start + 5 * NS_PER_MINUTE, start * 2, start * 2)
-    week = Stretch.empty().extended(profile_of(random_rows(50, seed=4)))
-    marks = Marks(101.0, 99.0, 100.0)
     return build_levels(
         here,
         before=bars.filter(pl.col("session") < day),
         footprint=footprint_from(here) if way == "with_footprint" else None,
         opening=Opening(bounds, MINUTE, 30),
+        tick=10_000_000,
         tick_size=TICK,
-        earlier=Earlier(week, week, week, marks, marks),
+        earlier=EARLIER,
+    )
+
+
+def packed(bars: pl.DataFrame, *, way: str, number: int) -> pl.DataFrame:
+    """Return the bits of a whole row of levels as one value: one comparison sees all columns."""
+    levels = levels_of(bars, way=way, number=number)
+    bits = [levels[name].to_physical().cast(pl.Float64).to_numpy() for name in levels.columns]
+    rows = np.ascontiguousarray(np.column_stack(bits))
+    return levels.select("session", "bar_start").with_columns(
+        every_column=pl.Series([row.tobytes() for row in rows])
     )
 
 
@@ -83,7 +88,7 @@ def test_no_level_knows_the_future(market: pl.DataFrame, way: str):
     for number in (1, 2):
         known = market.filter(pl.col("session") <= session_of(number))
         cuts = cuts_of(market, session=session_of(number), count=CUTS, seed=number)
-        compute = partial(levels_of, way=way, number=number)
+        compute = partial(packed, way=way, number=number)
         assert find_leaks(compute, known, cuts, seed=number) == []
 
 
@@ -91,7 +96,7 @@ def test_no_level_knows_the_future(market: pl.DataFrame, way: str):
 def test_every_leaky_twin_is_caught(market: pl.DataFrame, way: str):
     """The same guard sees each column that is one bar early."""
     known = market.filter(pl.col("session") <= session_of(2))
-    cuts = cuts_of(market, session=session_of(2), count=CUTS, seed=2)
+    cuts = cuts_of(market, session=session_of(2), count=CUTS_OF_TWINS, seed=2)
     found = find_leaks(partial(early, way=way, number=2), known, cuts, seed=2)
     columns = set(levels_of(known, way=way, number=2).columns) - KEYS
     assert {leak.feature for leak in found} == columns

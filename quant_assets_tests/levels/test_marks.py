@@ -17,6 +17,7 @@ from quant_assets.market.timeframes import NS_PER_DAY, Timeframe
 from quant_assets_tests.levels.markets import (
     DAY,
     TICK,
+    TICK_UNITS,
     bars_of,
     days_before,
     footprint_of,
@@ -35,6 +36,7 @@ def build(bars: pl.DataFrame, **changed: Any) -> pl.DataFrame:
         "before": bars[:0],
         "footprint": None,
         "opening": opening_of(),
+        "tick": TICK_UNITS,
         "tick_size": TICK,
         "earlier": Earlier(),
     }
