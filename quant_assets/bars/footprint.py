@@ -16,7 +16,7 @@ from quant_assets.bars.footprint_tables import (
     bars_table,
     rows_table,
 )
-from quant_assets.bars.spec import BarKind, BarSpec
+from quant_assets.market.bar_spec import BarKind, BarSpec
 from quant_assets.market.columns import SIDES
 from quant_assets.market.errors import InputError
 from quant_assets.market.sessions import SessionCalendar

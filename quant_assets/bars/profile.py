@@ -8,7 +8,7 @@ import polars as pl
 from quant_assets.bars.footprint import build_footprint
 from quant_assets.bars.footprint_schema import PROFILES
 from quant_assets.bars.kernels import sum_by_group
-from quant_assets.bars.spec import BarKind, BarSpec
+from quant_assets.market.bar_spec import BarKind, BarSpec
 from quant_assets.market.columns import PRICE_SCALE
 
 _WHOLE_SESSION = BarSpec(BarKind.TRADES, Decimal(2**40))

@@ -27,7 +27,7 @@ def as_metadata(png: bytes) -> dg.MetadataValue:
     return dg.MetadataValue.md(f"![picture](data:image/png;base64,{encoded})")
 
 
-def _newest(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def newest(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Return the made partitions of the symbol that comes last, oldest first."""
     made = [outcome for outcome in outcomes if outcome.status is Status.MADE]
     symbol = max(outcome.key.symbol for outcome in made)
@@ -36,7 +36,7 @@ def _newest(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 def roll_picture(view: LakeView, outcomes: Sequence[Outcome]) -> bytes | None:
     """Draw each contract's volume and the sessions of a roll, for one root."""
-    shown = _newest(outcomes)
+    shown = newest(outcomes)
     root = shown[0].key.symbol
     volumes = landed_volumes(view, root, DateBasis.SESSION).rename({"date": "session"})
     first = shown[0].key.session
@@ -50,7 +50,7 @@ def roll_picture(view: LakeView, outcomes: Sequence[Outcome]) -> bytes | None:
 
 def bars_picture(view: LakeView, outcomes: Sequence[Outcome]) -> bytes | None:
     """Draw close and volume of the research bars, for one symbol."""
-    shown = _newest(outcomes)
+    shown = newest(outcomes)
     entries = [e for o in shown for e in o.entries if e.stats.get("research") and e.rows]
     if not entries:
         return None
@@ -61,7 +61,7 @@ def bars_picture(view: LakeView, outcomes: Sequence[Outcome]) -> bytes | None:
 
 def bronze_picture(view: LakeView, outcomes: Sequence[Outcome]) -> bytes | None:
     """Draw how many candles of one session each stop and target would have won from."""
-    last = _newest(outcomes)[-1]
+    last = newest(outcomes)[-1]
     rows = view.read(last.entries[0], ("tp_ratio", "sl_ratio")).head(_MOST_ROWS)
     if rows.is_empty():
         return None
@@ -87,7 +87,7 @@ def bronze_picture(view: LakeView, outcomes: Sequence[Outcome]) -> bytes | None:
 
 def outcomes_picture(view: LakeView, outcomes: Sequence[Outcome]) -> bytes | None:
     """Draw the expectancy of each stop and target over the newest sessions of one symbol."""
-    shown = _newest(outcomes)
+    shown = newest(outcomes)
     entries = [entry for outcome in shown for entry in outcome.entries if entry.rows]
     if not entries:
         return None

@@ -1,8 +1,13 @@
-"""Tick size of a symbol that no list names, read off its prices."""
+"""Price steps: the tick size of a symbol that no list names, and widths of price as units."""
+
+from decimal import Decimal, InvalidOperation
 
 import numpy as np
 import numpy.typing as npt
 
+from quant_assets.market.errors import InputError
+
+_FITTING_SHARE = 0.99
 _UNITS_OF_ONE = 1_000_000_000
 _SHARE = 0.999
 _MANTISSAS = (1_000, 500, 250)
@@ -46,3 +51,56 @@ def _steps(mantissas: tuple[int, ...]) -> list[int]:
         for mantissa in mantissas
         if mantissa * 10**power % 1_000 == 0
     ]
+
+
+def price_units(width: float | str) -> int:
+    """Return a width of price as a whole number of 1e-9.
+
+    Raises
+    ------
+    InputError
+        If it is no number above 0, or finer than 1e-9.
+    """
+    try:
+        units = Decimal(str(width)) * _UNITS_OF_ONE
+        is_whole = 0 < units <= 10**18 and units == int(units)
+    except (InvalidOperation, ValueError, OverflowError):
+        is_whole = False
+    if not is_whole:
+        raise InputError(
+            asked=f"a price step of {str(width)[:40]!r}",
+            found="no number above 0 with nine decimals at most",
+            remedy="Write it like 0.25.",
+        )
+    return int(units)
+
+
+def price_name(units: int) -> str:
+    """Return a width of price as a plain decimal: 5,000 units of 1e-9 are `0.000005`."""
+    return format((Decimal(units) / _UNITS_OF_ONE).normalize(), "f")
+
+
+def check_tick_size(prices: npt.NDArray[np.int64], tick: int) -> None:
+    """Do nothing if a tick size fits: 99 % of the prices are multiples of it.
+
+    Parameters
+    ----------
+    prices : int64 array of shape (n,)
+        Prices in 1e-9.
+    tick
+        Tick size in 1e-9.
+
+    Raises
+    ------
+    InputError
+        If it does not; the message says which step fits.
+    """
+    on_grid = np.mean(prices % tick == 0) if prices.size else 1.0
+    if on_grid < _FITTING_SHARE:
+        step = infer_tick_size(prices / _UNITS_OF_ONE)
+        fitting = price_name(price_units(step)) if step else "none"
+        raise InputError(
+            asked=f"a tick size of {price_name(tick)}",
+            found=f"{100 * (1 - on_grid):.0f} % of {prices.size:,} prices are no multiples of it",
+            remedy=f"The prices' own step is {fitting}: give that, or leave it out.",
+        )

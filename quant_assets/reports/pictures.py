@@ -22,7 +22,7 @@ def draw_equity(equity: pl.DataFrame, *, title: str) -> bytes:
     equity
         Columns ts, equity and drawdown of EQUITY; no rows give an empty picture.
     """
-    figure = _figure()
+    figure = new_figure()
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     shown = thin_rows(equity, _MOST_POINTS)
     ts = _instants(shown["ts"])
@@ -34,7 +34,7 @@ def draw_equity(equity: pl.DataFrame, *, title: str) -> bytes:
     lower.fill_between(ts, depth, 0.0, color=RED, linewidth=0.0, step="post")
     lower.set_ylabel("drawdown %")
     _space_dates(lower)
-    return _png(figure)
+    return as_png(figure)
 
 
 def draw_bars(bars: pl.DataFrame, *, title: str) -> bytes:
@@ -45,7 +45,7 @@ def draw_bars(bars: pl.DataFrame, *, title: str) -> bytes:
     bars
         Columns bar_start, close and volume of BARS.
     """
-    figure = _figure()
+    figure = new_figure()
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     shown = thin_rows(bars, _MOST_POINTS)
     place = np.arange(shown.height)
@@ -59,7 +59,7 @@ def draw_bars(bars: pl.DataFrame, *, title: str) -> bytes:
         lower.set_xticks(
             ticks, shown["bar_start"].dt.strftime("%m-%d %H:%M").gather(ticks).to_list()
         )
-    return _png(figure)
+    return as_png(figure)
 
 
 def draw_roll_volumes(volumes: pl.DataFrame, *, root: str, rolled_on: Sequence[date] = ()) -> bytes:
@@ -72,7 +72,7 @@ def draw_roll_volumes(volumes: pl.DataFrame, *, root: str, rolled_on: Sequence[d
     rolled_on
         Sessions on which another contract became active.
     """
-    figure = _figure()
+    figure = new_figure()
     axes = figure.subplots()
     for contract in volumes["contract"].unique().sort():
         own = volumes.filter(pl.col("contract") == contract).sort("session")
@@ -85,7 +85,7 @@ def draw_roll_volumes(volumes: pl.DataFrame, *, root: str, rolled_on: Sequence[d
     _space_dates(axes)
     if volumes.height:
         axes.legend(fontsize=7, loc="best")
-    return _png(figure)
+    return as_png(figure)
 
 
 def draw_heat_map(
@@ -106,7 +106,7 @@ def draw_heat_map(
     unit
         Written beside the colour bar.
     """
-    figure = _figure()
+    figure = new_figure()
     axes = figure.subplots()
     finite = values[np.isfinite(values)]
     reach = float(np.abs(finite).max(initial=0.0)) or 1.0
@@ -119,25 +119,25 @@ def draw_heat_map(
     axes.tick_params(axis="x", rotation=45)
     axes.set_title(title)
     figure.colorbar(image, ax=axes, label=unit)
-    return _png(figure)
+    return as_png(figure)
 
 
 def draw_importances(importances: Mapping[str, float], *, title: str, n_shown: int = 25) -> bytes:
     """Return the largest importances as bars, the largest on top, ties by name."""
     largest = sorted(importances.items(), key=lambda pair: (-pair[1], pair[0]))[:n_shown]
-    figure = _figure()
+    figure = new_figure()
     axes = figure.subplots()
     names = [name for name, _ in reversed(largest)]
     axes.barh(range(len(names)), [value for _, value in reversed(largest)], color=BLUE)
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set_xlabel("total gain")
     axes.set_title(title)
-    return _png(figure)
+    return as_png(figure)
 
 
 def draw_fold_scores(scores: Sequence[Mapping[str, float | None]], *, title: str) -> bytes:
     """Return the area under the curve fold by fold, against the coin's one half."""
-    figure = _figure()
+    figure = new_figure()
     axes = figure.subplots()
     auc = [np.nan if fold["auc"] is None else float(fold["auc"]) for fold in scores]
     axes.bar(range(len(auc)), auc, color=BLUE)
@@ -147,7 +147,7 @@ def draw_fold_scores(scores: Sequence[Mapping[str, float | None]], *, title: str
     axes.set_xlabel("fold")
     axes.set_ylabel("AUC out of sample")
     axes.set_title(title)
-    return _png(figure)
+    return as_png(figure)
 
 
 def thin_rows(frame: pl.DataFrame, most: int) -> pl.DataFrame:
@@ -171,17 +171,17 @@ def _space_dates(axes: Any) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
-def _figure() -> Any:
+def new_figure(size_inches: tuple[float, float] = _SIZE_INCHES) -> Any:
     """Return a figure that no window or global state knows."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=size_inches, dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
-def _png(figure: Any) -> bytes:
+def as_png(figure: Any) -> bytes:
     """Return the picture without date or software in its metadata."""
     for axes in figure.axes:
         # Lines over the cells of a heat map would read as values.

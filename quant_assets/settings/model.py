@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from quant_assets.market.bar_spec import FootprintSpec
 from quant_assets.market.errors import InputError
 from quant_assets.market.tables import check_symbol
 from quant_assets.market.timeframes import Timeframe
@@ -41,6 +42,10 @@ class Member(Section):
     )
     features: tuple[str, ...] | None = Field(default=None, description="Features; default all.")
     grid: str | None = Field(default=None, description="Bronze preset; default the timeframe's.")
+    footprints: tuple[str, ...] = Field(
+        default=(),
+        description="Footprints besides the research timeframe's: `5m`, `vol1000`, `tick500@0.5`.",
+    )
     anchor: date | None = Field(
         default=None,
         description="Session that anchored VWAP starts at; default the contract's first.",
@@ -61,6 +66,16 @@ class Member(Section):
             return Timeframe.parse(value).name if value is not None else None
         except InputError as error:
             raise ValueError(error.found) from error
+
+    @field_validator("footprints")
+    @classmethod
+    def _footprints_are_valid(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            for value in values:
+                FootprintSpec.parse(value)
+        except InputError as error:
+            raise ValueError(f"{error.asked}: {error.found}") from error
+        return values
 
 
 class PartitionSettings(Section):
@@ -87,9 +102,9 @@ class IngestSettings(Section):
 class RollSettings(Section):
     """Which contract of a futures root is read on a session."""
 
-    mode: Literal[
-        "same_day", "previous_day", "open_interest", "calendar", "days_before_expiry"
-    ] = "previous_day"
+    mode: Literal["same_day", "previous_day", "open_interest", "calendar", "days_before_expiry"] = (
+        "previous_day"
+    )
     date_basis: Literal["session", "utc", "ist"] = "session"
     days_before_expiry: int = Field(
         default=5,

@@ -7,6 +7,7 @@ from quant_assets.workflows.recipes.bars import BarsRecipe
 from quant_assets.workflows.recipes.bronze import BronzeStatsRecipe, BronzeTradesRecipe
 from quant_assets.workflows.recipes.clean_ticks import CleanTicksRecipe
 from quant_assets.workflows.recipes.features import FeaturesRecipe
+from quant_assets.workflows.recipes.footprint import FootprintRecipe
 from quant_assets.workflows.recipes.momentum import MomentumDaysRecipe
 from quant_assets.workflows.recipes.predictions import PredictionsRecipe
 from quant_assets.workflows.recipes.roll_map import RollMapRecipe
@@ -26,6 +27,7 @@ def recipes() -> dict[str, Recipe]:
         RollMapRecipe(),
         CleanTicksRecipe(),
         BarsRecipe(),
+        FootprintRecipe(),
         BronzeTradesRecipe(),
         BronzeStatsRecipe(),
         FeaturesRecipe(),

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Self
 
 from quant_assets.market.errors import TimeframeError
+from quant_assets.market.tick_size import price_units
 from quant_assets.market.timeframes import NS_PER_DAY, Timeframe
 
 _PATTERN = re.compile(r"^(vol|tick|range)(\d{1,12}(?:\.\d{1,9})?)$")
@@ -74,6 +75,26 @@ class BarSpec:
 
     def __str__(self) -> str:
         return self.name
+
+
+@dataclass(frozen=True)
+class FootprintSpec:
+    """Bars, and the width of their price rows, by name: `5m`, `vol1000@0.5`.
+
+    Parameters
+    ----------
+    bucket
+        Width of a price row in 1e-9; None is the tick size.
+    """
+
+    bars: BarSpec
+    bucket: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a name; raise `InputError` where it is none."""
+        bars, at, width = text.partition("@")
+        return cls(BarSpec.parse(bars), price_units(width) if at else None)
 
 
 def _unreadable(text: str, found: str) -> TimeframeError:
