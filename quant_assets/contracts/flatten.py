@@ -98,7 +98,7 @@ def _running(stretch: str, before: Before) -> list[pl.Expr]:
 
 def _unlike(rows: pl.DataFrame, found: str) -> SchemaError:
     """Say that the tables of a session do not speak of the same bars."""
-    session = rows["session"].first()
+    session = str(rows["session"].first())
     return SchemaError(
         asked=f"one row for each of the {rows.height} bars of {session}",
         found=found,
