@@ -11,6 +11,7 @@ import typer
 
 from quant_assets.cli.bronze import bronze
 from quant_assets.cli.demo import demo
+from quant_assets.cli.footprint import footprint
 from quant_assets.cli.ingest import ingest
 from quant_assets.cli.lake import lake
 from quant_assets.cli.materialize import materialize, plan
@@ -31,6 +32,7 @@ app.command()(plan)
 app.command("roll-map")(roll_map)
 app.command()(bars)
 app.command()(bronze)
+app.command()(footprint)
 app.command()(leaderboard)
 app.command()(peek)
 app.add_typer(lake, name="lake")

@@ -1,14 +1,14 @@
 """The footprint as a ladder: which bars and price rows a chart shows, and its cells as text."""
 
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import polars as pl
 
 from quant_assets.bars.footprint_marks import coarser_rows, mark_rows
 from quant_assets.bars.footprint_tables import FootprintRules
-
-_STEPS = (1, 2, 5, 10)
+from quant_assets.market.columns import PRICE_SCALE
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ def build_ladder(
     return Ladder(marked.join(places, on="bar_start", maintain_order="left"), bars, width)
 
 
-def busiest_bars(bars: pl.DataFrame, count: int) -> pl.DataFrame:
-    """Return the `count` bars in a row that hold most volume, the first of equals."""
-    if bars.height <= count:
+def busiest_bars(bars: pl.DataFrame, n_bars: int) -> pl.DataFrame:
+    """Return the `n_bars` bars in a row that hold most volume, the first of equals."""
+    if bars.height <= n_bars:
         return bars
-    sums = np.convolve(bars["volume"].to_numpy(), np.ones(count), mode="valid")
-    return bars.slice(int(np.argmax(sums)), count)
+    sums = np.convolve(bars["volume"].to_numpy(), np.ones(n_bars), mode="valid")
+    return bars.slice(int(np.argmax(sums)), n_bars)
 
 
 def quantity(value: float) -> str:
@@ -74,14 +74,16 @@ def quantity(value: float) -> str:
     return f"{value:.3g}"
 
 
+def price_span(prices: pl.Series) -> tuple[float, float]:
+    """Return the lowest and the highest price; 0 and 0 where there is none."""
+    values = prices.to_numpy()
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+
+
 def _fitting(rows: pl.DataFrame, bucket: int, most_rows: int) -> int:
     """Return the narrowest width by 1, 2, 5, 10 ... buckets that gives no more rows."""
-    if rows.is_empty():
-        return bucket
-    span = (float(rows["price"].max()) - float(rows["price"].min())) * 1e9 / bucket + 1  # type: ignore[arg-type]
-    factor = 1
-    while span / factor > most_rows:
-        factor = next(
-            10**power * step for power in range(20) for step in _STEPS if 10**power * step > factor
-        )
+    low, high = price_span(rows["price"])
+    n_rows = (high - low) * PRICE_SCALE / bucket + 1
+    steps = (step * 10**power for power in count() for step in (1, 2, 5))
+    factor: int = next(step for step in steps if n_rows / step <= most_rows)
     return bucket * factor

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from quant_assets.bars.footprint_tables import FootprintRules
-from quant_assets.reports.ladder import Ladder, build_ladder, busiest_bars, quantity
+from quant_assets.reports.ladder import Ladder, build_ladder, busiest_bars, price_span, quantity
 from quant_assets.reports.pictures import BLUE, RED, as_png, new_figure
 
 N_BARS = 8
@@ -32,8 +32,7 @@ def draw_ladder(
     shown = busiest_bars(bars, N_BARS)
     ladder = build_ladder(rows, shown, bucket=bucket, rules=rules, most_rows=_MOST_ROWS)
     width = ladder.bucket / 1e9
-    prices = ladder.cells["price"]
-    low, high = (float(edge or 0.0) for edge in (prices.min(), prices.max()))
+    low, high = price_span(ladder.cells["price"])
     n_rows = round((high - low) / width) + 1
     figure = new_figure((max(6.0, 1.2 + _BAR_INCHES * shown.height), 1.6 + _ROW_INCHES * n_rows))
     axes = figure.subplots()

@@ -101,6 +101,32 @@ for (const chart of charts) {
 """
 )
 
+FOOTPRINT = (
+    HEAD
+    + """<body>
+<h1>{{ title }}</h1>
+<p>{{ subtitle }}{% if synthetic %}
+<span class="synthetic">synthetic data</span>{% endif %}</p>
+<div id="ladder"></div>
+<p>Drag to move, scroll to zoom, double-click to go back; point at a row for its figures.</p>
+<table id="rules"><tbody>{% for name, meaning in rules %}
+<tr><td>{{ name }}</td><td class="prose">{{ meaning }}</td></tr>
+{%- endfor %}
+</tbody></table>
+<footer>{{ source }}</footer>
+<script>{{ plotly_js | safe }}</script>
+<script>
+const chart = {{ chart_json | safe }};
+// Named one by one: the default buttons offer to upload the chart.
+const buttons = [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
+const config = {displaylogo: false, responsive: true, scrollZoom: true, modeBarButtons: buttons};
+Plotly.newPlot("ladder", chart.data, chart.layout, config);
+</script>
+</body>
+</html>
+"""
+)
+
 LEADERBOARD = (
     HEAD
     + """<body>

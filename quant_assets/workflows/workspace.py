@@ -58,6 +58,23 @@ class Workspace:
             calendars=load_calendars(_user_file(folder, SESSIONS_FILE)),
         )
 
+    @classmethod
+    def scratch(cls, folder: Path) -> "Workspace":
+        """Open a data root for the time being, with a state of its own.
+
+        Settings, instruments and sessions are those of `data_root()`.
+        """
+        state = State.at(folder / "state.db")
+        user = data_root()
+        return cls(
+            root=folder,
+            settings=load_settings(user),
+            state=state,
+            lake=Lake(folder / "lake", state),
+            instruments=load_instruments(_user_file(user, INSTRUMENTS_FILE)),
+            calendars=load_calendars(_user_file(user, SESSIONS_FILE)),
+        )
+
     @property
     def sessions_file(self) -> Path | None:
         """The user's file that changes sessions, or None where there is none."""
