@@ -5,41 +5,6 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def tick_rule_sides(price: np.ndarray, qty: np.ndarray) -> np.ndarray:
-    """Return 1 where a trade is above the last different price, -1 below it, 0 before any.
-
-    Trades of quantity zero (spread legs) are compared, but nothing is compared with them: their
-    price comes from another market.
-
-    Parameters
-    ----------
-    price : int64 array of shape (n,)
-        Prices in time order.
-    qty : float64 array of shape (n,)
-        Quantities, not below zero.
-
-    Returns
-    -------
-    int8 array of shape (n,)
-        Lee and Ready (1991): a trade at the price of the one before takes its direction.
-    """
-    n = price.shape[0]
-    sides = np.zeros(n, dtype=np.int8)
-    direction = np.int8(0)
-    reference = -1
-    for idx in range(n):
-        here = direction
-        if reference >= 0 and price[idx] > price[reference]:
-            here = np.int8(1)
-        elif reference >= 0 and price[idx] < price[reference]:
-            here = np.int8(-1)
-        sides[idx] = here
-        if qty[idx] > 0.0:
-            direction, reference = here, idx
-    return sides
-
-
-@njit(cache=True, nogil=True)
 def sum_in_order(values: np.ndarray, group: np.ndarray, n_groups: int) -> np.ndarray:
     """Return the sum of each group, added in row order: the same bits on any machine.
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import polars.selectors as cs
 
@@ -20,6 +22,27 @@ TICK_RULES: Mapping[str, pl.Expr] = {
     "quantity_out_of_range": pl.col("qty") > LARGEST_QUANTITY,
 }
 """True for rows that cannot be landed; negative prices are market and stay."""
+
+
+CLEAN_RULES = (
+    "other_session",
+    "not_finite",
+    "non_positive_price",
+    "off_tick_grid",
+    "away_from_quote",
+    "away_from_median",
+)
+"""Rules by which cleaning sets landed trades aside, in the order in which they are asked.
+
+A price that is not finite, or none, is `missing_price` already when it lands.
+"""
+
+
+def other_session(
+    stamps_ns: npt.NDArray[np.int64], *, start_ns: int, next_start_ns: int
+) -> npt.NDArray[np.bool_]:
+    """Return which stamps lie outside the session [start, next start) that they are filed under."""
+    return (stamps_ns < start_ns) | (stamps_ns >= next_start_ns)
 
 
 def judge_ticks(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -92,10 +92,15 @@ class RollMapSchema(dy.Schema):
 
 
 class CleanTicksSchema(RawTicksSchema):
-    """Ticks of the active contract in time order, with the aggressor side told."""
+    """Ticks of the active contract in time order, flagged, with the aggressor side told.
+
+    A trade of quantity zero (a spread leg) is its own flag: it makes no price and no volume.
+    """
 
     contract = word("contract; null where the symbol has none", nullable=True)
     side_method = choice(SIDE_METHODS, "how the side was told")
+    repeats = flag("whether it equals an earlier row of the same stamp in all values")
+    no_spread = flag("whether the bid is at or above the ask: no side is told by such a quote")
 
 
 RAW_TICKS = Table(
@@ -133,5 +138,9 @@ ROLL_MAP = Table(
     session_column="date",
 )
 CLEAN_TICKS = Table(
-    name="clean_ticks", schema=CleanTicksSchema, levels=("symbol",), order=("ts", "seq")
+    name="clean_ticks",
+    schema=CleanTicksSchema,
+    levels=("symbol",),
+    order=("ts", "seq"),
+    version=2,
 )

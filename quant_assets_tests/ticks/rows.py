@@ -47,6 +47,8 @@ def clean(*rows: dict, contract: str | None = "GCZ13") -> pl.DataFrame:
         raw_ticks(*rows).with_columns(
             contract=pl.lit(contract, dtype=pl.String),
             side_method=pl.lit("none", dtype=CLEAN_TICKS.empty().schema["side_method"]),
+            repeats=pl.lit(value=False),
+            no_spread=pl.lit(value=False),
         )
     )
 

@@ -3,8 +3,9 @@
 import polars as pl
 
 from quant_assets.market.instruments import AssetClass
-from quant_assets.ticks.cleaning import clean_ticks
-from quant_assets.ticks.schema import CLEAN_TICKS, QUARANTINE
+from quant_assets.ticks.cleaning import Cleaned, clean_ticks, stated_step
+from quant_assets.ticks.schema import CLEAN_TICKS, QUARANTINE, SIDE_METHODS
+from quant_assets.ticks.thresholds import Thresholds
 from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
 from quant_assets.workflows.recipes.neighbours import nothing_landed
 from quant_assets.workflows.recipes.placement import check_placed, session_span
@@ -18,7 +19,12 @@ class CleanTicksRecipe:
     asset = "clean_ticks"
     upstream = ("roll_map",)
     tables = (CLEAN_TICKS,)
-    modules = (__name__, "quant_assets.ticks.cleaning")
+    modules = (
+        __name__,
+        "quant_assets.workflows.recipes.placement",
+        "quant_assets.ticks.cleaning",
+    )
+    shares = ("side_by_",)
 
     def plan(self, view: LakeView, key: Key) -> Plan | NotDue:
         """Take the landed ticks of the contract that the roll map names."""
@@ -40,30 +46,56 @@ class CleanTicksRecipe:
             landed = [entry for entry in landed if entry.levels.get("contract") == contract]
         if not landed:
             return NotDue(Status.MISSING, f"no ticks of the active contract {contract}")
+        thresholds = thresholds_of(view)
         return Plan(
             inputs=inputs | versions(landed),
-            parameters={"session": session_span(view, key)},
-            payload=(landed[0], contract),
+            parameters={
+                "session": session_span(view, key),
+                "cleaning": thresholds.to_json(),
+                "price_step": stated_step(view.workspace.instrument(key.symbol)),
+            },
+            payload=(landed[0], contract, thresholds),
             origin=landed[0].origin,
         )
 
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:
         """Clean them; what breaks a rule goes to quarantine."""
-        entry, contract = plan.payload
+        entry, contract, thresholds = plan.payload
         ticks = view.read(entry)
-        check_placed(entry, ticks["ts"], plan.parameters["session"])
+        span = plan.parameters["session"]
+        check_placed(entry, ticks["ts"], span, tolerated=thresholds.misplaced_share)
         cleaned = clean_ticks(
-            ticks, contract=contract, instrument=view.workspace.instrument(key.symbol)
+            ticks,
+            contract=contract,
+            instrument=view.workspace.instrument(key.symbol),
+            thresholds=thresholds,
+            span=span,
         )
         aside = cleaned.set_aside.with_columns(
             session=pl.lit(key.session), file_sha256=pl.lit(entry.data_version)
         )
         levels = {"table": self.asset, "symbol": key.symbol}
         volume = float(cleaned.frame["qty"].sum())
-        counts = {"ticks_landed": float(entry.rows), "ticks_set_aside": float(aside.height)}
-        counts |= {f"side_by_{method}": float(n) for method, n in sorted(cleaned.sides.items())}
         return Made(
             (MadeFile(CLEAN_TICKS, {"symbol": key.symbol}, cleaned.frame, {"volume": volume}),),
-            counts=counts | {"out_of_order": float(cleaned.disorder)},
+            counts={"ticks_landed": float(entry.rows), **_counts(cleaned)},
             set_aside=(MadeFile(QUARANTINE, levels, aside),) if aside.height else (),
         )
+
+
+def thresholds_of(view: LakeView) -> Thresholds:
+    """Return the bounds of the cleaning rules, from the settings."""
+    return Thresholds(**view.workspace.settings.cleaning.model_dump())
+
+
+def _counts(cleaned: Cleaned) -> dict[str, float]:
+    """Return what cleaning counted: set aside by rule, flagged, and sides by method."""
+    counts = {
+        "ticks_set_aside": cleaned.set_aside.height,
+        "out_of_order": cleaned.disorder,
+        "level_shifts": cleaned.level_shifts,
+    }
+    counts |= {f"set_aside_{rule}": n for rule, n in cleaned.broken.items()}
+    counts |= cleaned.flagged
+    counts |= {f"side_by_{name}": cleaned.sides.get(name, 0) for name in SIDE_METHODS}
+    return {name: float(n) for name, n in counts.items()}
