@@ -57,19 +57,30 @@ def bars(
     out: Annotated[Path, typer.Option(help="File to write, .parquet or .csv.")],
     first: First = None,
     last: Last = None,
+    adjust: Annotated[
+        str | None,
+        typer.Option(
+            help="difference or ratio: prices continuous over rolls, beside the raw ones. Those "
+            "of old bars change with each later roll: for charts and returns, never a feature."
+        ),
+    ] = None,
 ) -> None:
     """Export bars of any length, derived from each session's base."""
     from quant_assets.storage.writers.export import export_frame
-    from quant_assets.workflows.bars_export import derive_bars
+    from quant_assets.workflows.bars_export import derive_adjusted_bars, derive_bars
     from quant_assets.workflows.workspace import Workspace
 
-    frame = derive_bars(
-        Workspace.open(),
-        symbol,
-        timeframe=timeframe,
-        first=first.date() if first else None,
-        last=last.date() if last else None,
-    )
+    workspace = Workspace.open()
+    begin, end = (day.date() if day else None for day in (first, last))
+    if adjust is None:
+        frame = derive_bars(workspace, symbol, timeframe=timeframe, first=begin, last=end)
+    else:
+        made = derive_adjusted_bars(
+            workspace, symbol, timeframe=timeframe, adjust=adjust, first=begin, last=end
+        )
+        frame = made.bars
+        for text in made.remarks:
+            typer.echo(text, err=True)
     export_frame(frame, out)
     typer.echo(f"{frame.height:,} bars of {symbol} {timeframe} written to {out}")
 

@@ -7,14 +7,33 @@ import os
 import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from quant_assets.bars.adjustment import PRICES, Adjustment
 from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.storage.layout import TEMPORARY
 
 WAREHOUSE_FILE = "warehouse.duckdb"
+ROLL_ADJUSTMENTS = "roll_adjustments"
+
+
+@dataclass(frozen=True)
+class RollAdjustments:
+    """By how much the prices of a root's sessions are shifted or scaled, and which of it is shown.
+
+    Parameters
+    ----------
+    sessions
+        Columns session, difference and ratio, a row a session.
+    """
+
+    root: str
+    by: Adjustment
+    sessions: pl.DataFrame = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -22,29 +41,82 @@ class View:
     """A view over Parquet files.
 
     `with_levels` adds the Hive levels of the paths as columns: for views over several symbols.
+    `adjusted` adds prices that are continuous over rolls: for views over bars of one root.
     """
 
     name: str
     files: tuple[Path, ...]
     with_levels: bool = False
+    adjusted: RollAdjustments | None = None
 
 
 def create_views(connection: Any, views: Iterable[View]) -> None:
-    """Create views in an open database; one without files is left out."""
-    for view in views:
-        if view.files:
-            connection.read_parquet(
-                [str(path) for path in view.files],
-                hive_partitioning=view.with_levels,
-                union_by_name=True,
-            ).create_view(view.name, replace=True)
+    """Create views in an open database; one without files is left out.
+
+    What prices are adjusted by stands in table `roll_adjustments`, where any view needs it.
+    """
+    shown = [view for view in views if view.files]
+    _create_adjustments(connection, [view.adjusted for view in shown if view.adjusted])
+    for view in shown:
+        files = connection.read_parquet(
+            [str(path) for path in view.files],
+            hive_partitioning=view.with_levels,
+            union_by_name=True,
+        )
+        relation = _adjusted(connection, files, view.adjusted) if view.adjusted else files
+        relation.create_view(view.name, replace=True)
+
+
+def _create_adjustments(connection: Any, adjustments: Iterable[RollAdjustments]) -> None:
+    """Store the sessions of each root once."""
+    by_root = {one.root: one.sessions for one in adjustments}
+    if by_root:
+        rows = [
+            sessions.select(pl.lit(root).alias("root"), "session", "difference", "ratio")
+            for root, sessions in sorted(by_root.items())
+        ]
+        connection.from_arrow(pl.concat(rows).to_arrow()).create(ROLL_ADJUSTMENTS)
+
+
+def _adjusted(connection: Any, bars: Any, adjustments: RollAdjustments) -> Any:
+    """Return bars with `adjustment` and adjusted prices behind their own columns."""
+    from duckdb import ColumnExpression, ConstantExpression, StarExpression
+
+    own = ColumnExpression("root") == ConstantExpression(adjustments.root)
+    adjustment = ColumnExpression(adjustments.by.value).alias("adjustment")
+    steps = connection.table(ROLL_ADJUSTMENTS).filter(own)
+    joined = bars.join(
+        steps.project(ColumnExpression("session"), adjustment), "session", how="left"
+    )
+    return joined.project(
+        StarExpression(), *(_adjusted_price(name, adjustments.by) for name in PRICES)
+    )
+
+
+def _adjusted_price(name: str, by: Adjustment) -> Any:
+    """Return the price of a column with `adjustment` added or multiplied."""
+    from duckdb import ColumnExpression
+
+    price, adjustment = ColumnExpression(name), ColumnExpression("adjustment")
+    adjusted = price + adjustment if by is Adjustment.DIFFERENCE else price * adjustment
+    return adjusted.alias(f"adjusted_{name}")
 
 
 def views_version(root: Path, views: Iterable[View]) -> str:
-    """Return SHA-256 over names and files of views: files that change inside need no new view."""
-    return digest_of(
-        [[view.name, [str(path.relative_to(root)) for path in view.files]] for view in views]
-    )
+    """Return SHA-256 over names and files of views: files that change inside need no new view.
+
+    Adjustments count by their values, which the warehouse holds itself.
+    """
+    return digest_of([_content(root, view) for view in views])
+
+
+def _content(root: Path, view: View) -> list[Any]:
+    """Return what a view's version goes by."""
+    files = [str(path.relative_to(root)) for path in view.files]
+    if view.adjusted is None:
+        return [view.name, files]
+    rows = view.adjusted.sessions.with_columns(pl.col("session").cast(pl.String)).rows()
+    return [view.name, files, rows]
 
 
 def write_version(connection: Any, version: str) -> None:
