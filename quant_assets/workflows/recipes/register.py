@@ -6,8 +6,10 @@ from quant_assets.workflows.recipe import Recipe
 from quant_assets.workflows.recipes.bars import BarsRecipe
 from quant_assets.workflows.recipes.bronze import BronzeStatsRecipe, BronzeTradesRecipe
 from quant_assets.workflows.recipes.clean_ticks import CleanTicksRecipe
+from quant_assets.workflows.recipes.contract_table import ContractTableRecipe
 from quant_assets.workflows.recipes.features import FeaturesRecipe
 from quant_assets.workflows.recipes.footprint import FootprintRecipe
+from quant_assets.workflows.recipes.levels import LevelsRecipe
 from quant_assets.workflows.recipes.momentum import MomentumDaysRecipe
 from quant_assets.workflows.recipes.predictions import PredictionsRecipe
 from quant_assets.workflows.recipes.roll_map import RollMapRecipe
@@ -28,6 +30,8 @@ def recipes() -> dict[str, Recipe]:
         CleanTicksRecipe(),
         BarsRecipe(),
         FootprintRecipe(),
+        LevelsRecipe(),
+        ContractTableRecipe(),
         BronzeTradesRecipe(),
         BronzeStatsRecipe(),
         FeaturesRecipe(),
