@@ -21,15 +21,12 @@ def coarser_rows(rows: pl.DataFrame, *, bucket: int) -> pl.DataFrame:
         Width of the wider buckets in 1e-9.
     """
     units = (pl.col("price") * PRICE_SCALE).round().cast(pl.Int64)
-    wider = rows.with_columns(bucket_key=units.floordiv(bucket))
-    return (
-        wider.group_by("session", "bar_start", "bucket_key", maintain_order=True)
-        .agg(pl.col(*_SUMS).sum(), pl.col("trades").sum().cast(pl.UInt32))
-        .select(
-            "session", "bar_start", (pl.col("bucket_key") * bucket / PRICE_SCALE).alias("price"),
-            *_SUMS, "trades",
-        )
-    )  # fmt: skip
+    wider = rows.with_columns(units.floordiv(bucket).alias("price"))
+    summed = wider.group_by("session", "bar_start", "price", maintain_order=True).agg(
+        pl.col(*_SUMS).sum(), pl.col("trades").sum().cast(pl.UInt32)
+    )
+    # Divided by numpy: polars multiplies by the inverse, which is one bit off for many prices.
+    return summed.with_columns(price=pl.Series(summed["price"].to_numpy() * bucket / PRICE_SCALE))
 
 
 def mark_rows(rows: pl.DataFrame, *, bucket: int, rules: FootprintRules) -> pl.DataFrame:
@@ -51,9 +48,8 @@ def mark_rows(rows: pl.DataFrame, *, bucket: int, rules: FootprintRules) -> pl.D
     key = (pl.col("price") * PRICE_SCALE / bucket).round().cast(pl.Int64)
     total = pl.col("bid_volume") + pl.col("ask_volume") + pl.col("unknown_volume")
     keyed = rows.with_columns(key=key, volume=total)
-    marked = keyed.group_by("bar_start", maintain_order=True).map_groups(
-        lambda bar: _with_area(bar, rules.value_area_share)
-    )
+    bars = keyed.partition_by("bar_start", maintain_order=True) or [keyed]
+    marked = pl.concat([_with_area(bar, rules.value_area_share) for bar in bars])
     beside = keyed.select("bar_start", "key", "bid_volume", "ask_volume")
     below = beside.select("bar_start", pl.col("key") + 1, below="bid_volume")
     above = beside.select("bar_start", pl.col("key") - 1, above="ask_volume")
@@ -75,7 +71,8 @@ def _outweighs(own: str, other: str, rules: FootprintRules) -> pl.Expr:
 
 def _with_area(bar: pl.DataFrame, share: float) -> pl.DataFrame:
     """Return one bar's rows with point of control and value area marked."""
-    poc, low, high = value_area(np.ascontiguousarray(bar["volume"].to_numpy()), share)
+    volume = np.ascontiguousarray(bar["volume"].to_numpy())
+    poc, low, high = value_area(volume, share) if bar.height else (0, 0, 0)
     place = np.arange(bar.height)
     return bar.with_columns(
         is_poc=pl.Series(place == poc), in_value_area=pl.Series((place >= low) & (place <= high))
