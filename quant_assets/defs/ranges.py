@@ -18,6 +18,7 @@ from quant_assets.workflows.ranges import (
     recipe_code_version,
 )
 from quant_assets.workflows.recipe import BROKEN, Recipe, Status
+from quant_assets.workflows.shares import shares_of
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
@@ -78,7 +79,7 @@ def materialize_range(
     # only on the last event, which is the one that an asset's page shows.
     yield dg.MaterializeResult(check_results=_checks(outcomes, bad))
     partitions = sorted(set(owners.values()))
-    totals = _totals(outcomes) | _picture(picture, view, outcomes)
+    totals = _totals(outcomes, getattr(recipe, "shares", ())) | _picture(picture, view, outcomes)
     for partition in partitions:
         own = [outcome for outcome in outcomes if owners[outcome.key] == partition]
         tags = version_tags(_version(own), recipe_code_version(recipe), inputs)
@@ -130,8 +131,10 @@ def _version(own: Sequence[Outcome]) -> str:
     return combined_version({str(outcome.key): outcome.version for outcome in own})
 
 
-def _totals(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue]:
-    """Return what a reader of the run wants to know first."""
+def _totals(
+    outcomes: Sequence[Outcome], families: Sequence[str] = ()
+) -> dict[str, dg.MetadataValue]:
+    """Return what a reader of the run wants to know first, with shares of some counts."""
     states = Counter(outcome.status.value for outcome in outcomes)
     there = [outcome for outcome in outcomes if outcome.files]
     counts: Counter[str] = Counter()
@@ -143,7 +146,8 @@ def _totals(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue]:
         "symbols": dg.MetadataValue.text(", ".join(sorted({o.key.symbol for o in there})) or "-"),
     }
     totals |= {f"partitions_{name}": dg.MetadataValue.int(n) for name, n in sorted(states.items())}
-    totals |= {name: dg.MetadataValue.float(float(n)) for name, n in sorted(counts.items())}
+    told = dict(counts) | shares_of(counts, families)
+    totals |= {name: dg.MetadataValue.float(float(n)) for name, n in sorted(told.items())}
     seeds = {entry.seed for outcome in there for entry in outcome.entries if entry.synthetic}
     if seeds:
         named = ", ".join(str(seed) for seed in sorted(seeds, key=str))

@@ -1,5 +1,6 @@
 """Laws of cleaning: nothing knows the future, and no row is lost between two sessions."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import date
 
@@ -13,6 +14,7 @@ from quant_assets.ticks.schema import CLEAN_TICKS, QUARANTINE, RAW_TICKS
 from quant_assets.workflows.ranges import Outcome, make_range
 from quant_assets.workflows.recipe import Key, Status
 from quant_assets.workflows.recipes.register import recipes
+from quant_assets.workflows.shares import shares_of
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 from quant_assets_tests.ticks.rows import instrument, raw_ticks
@@ -183,3 +185,19 @@ def test_another_threshold_or_tick_size_makes_stale(tmp_path):
     assert again.counts["set_aside_off_tick_grid"] == 2
     assert LakeView(workspace).at(QUARANTINE.name, SYMBOL, DAYS[0])
     workspace.state.close()
+
+
+def test_shares_are_told_of_a_runs_totals(workspace):
+    """Not the mean of the sessions' shares: a session of many trades weighs more."""
+    land(workspace, DAYS[0], [1], side="buy")
+    land(workspace, DAYS[1], [1, 2, 3], bid=99.0, ask=100.0)
+    counts: Counter[str] = Counter()
+    for outcome in make(workspace, DAYS[:2]):
+        counts.update(outcome.counts)
+    assert shares_of(counts, recipes()["clean_ticks"].shares) == {
+        "share_side_by_feed": 0.25,
+        "share_side_by_quote": 0.75,
+        "share_side_by_tick": 0.0,
+        "share_side_by_none": 0.0,
+    }
+    assert shares_of({"side_by_feed": 0.0}, ["side_by_"]) == {}

@@ -25,6 +25,7 @@ class CleanTicksRecipe:
         "quant_assets.ticks.cleaning",
     )
     shares = ("side_by_",)
+    """Counts of which a run tells the shares too."""
 
     def plan(self, view: LakeView, key: Key) -> Plan | NotDue:
         """Take the landed ticks of the contract that the roll map names."""
