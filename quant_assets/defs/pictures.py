@@ -10,10 +10,9 @@ import polars as pl
 
 from quant_assets.bronze.statistics import summarize_outcomes
 from quant_assets.reports.pictures import draw_bars, draw_heat_map, draw_roll_volumes
-from quant_assets.ticks.roll_dates import DateBasis
 from quant_assets.workflows.ranges import Outcome
 from quant_assets.workflows.recipe import Status
-from quant_assets.workflows.recipes.roll_history import landed_volumes
+from quant_assets.workflows.recipes.roll_history import RollRule, landed_volumes
 from quant_assets.workflows.view import LakeView
 
 _MOST_ROWS = 200_000
@@ -35,16 +34,20 @@ def newest(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def roll_picture(view: LakeView, outcomes: Sequence[Outcome]) -> bytes | None:
-    """Draw each contract's volume and the sessions of a roll, for one root."""
+    """Draw each contract's volume, which of them is read and the days of a roll, for one root."""
     shown = newest(outcomes)
     root = shown[0].key.symbol
-    volumes = landed_volumes(view, root, DateBasis.SESSION).rename({"date": "session"})
-    first = shown[0].key.session
-    rolled: list[date] = [
-        entry.day for o in shown for entry in o.entries if entry.stats.get("rolled")
-    ]
+    rule = RollRule.of(view)
+    volumes = landed_volumes(view, root, rule.basis).rename({"date": "session"})
+    span = pl.col("session").is_between(shown[0].key.session, shown[-1].key.session)
+    entries = [entry for outcome in shown for entry in outcome.entries]
+    rolled: list[date] = [entry.day for entry in entries if entry.stats.get("rolled")]
     return draw_roll_volumes(
-        volumes.filter(pl.col("session") >= first), root=root, rolled_on=rolled
+        volumes.filter(span),
+        root=root,
+        rolled_on=rolled,
+        active={entry.day: entry.stats["contract"] for entry in entries},
+        mode=rule.mode.value,
     )
 
 

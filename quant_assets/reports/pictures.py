@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from quant_assets.market.contracts import parse_contract
+
 _SIZE_INCHES = (8.0, 4.0)
 _DPI = 90
 _MOST_POINTS = 4000
@@ -62,30 +64,62 @@ def draw_bars(bars: pl.DataFrame, *, title: str) -> bytes:
     return as_png(figure)
 
 
-def draw_roll_volumes(volumes: pl.DataFrame, *, root: str, rolled_on: Sequence[date] = ()) -> bytes:
+def draw_roll_volumes(
+    volumes: pl.DataFrame,
+    *,
+    root: str,
+    rolled_on: Sequence[date] = (),
+    active: Mapping[date, str] | None = None,
+    mode: str = "",
+) -> bytes:
     """Return each contract's volume by session, with the days of a roll marked.
+
+    The axis is logarithmic: the contracts behind the leader trade a thousandth of it.
 
     Parameters
     ----------
     volumes
-        Columns contract, session, volume.
+        Columns contract, session, volume; each above 0.
     rolled_on
         Sessions on which another contract became active.
+    active
+        Contract that is read on each session: its volume is ringed, where it traded.
+    mode
+        How it is chosen, for the title.
     """
     figure = new_figure()
     axes = figure.subplots()
-    for contract in volumes["contract"].unique().sort():
+    for contract in sorted(volumes["contract"].unique(), key=parse_contract):
         own = volumes.filter(pl.col("contract") == contract).sort("session")
         days = own["session"].to_numpy()
         axes.plot(days, own["volume"].to_numpy(), marker="o", markersize=3, label=contract)
+    _ring(axes, volumes, active or {})
     for day in rolled_on:
         axes.axvline(np.datetime64(day), color=RED, linestyle="--", linewidth=1.0)
-    axes.set_title(f"{root}: volume by contract, rolls dashed")
+    read = f", read by {mode} ringed" if mode else ""
+    axes.set_title(f"{root}: volume by contract{read}, rolls dashed")
     axes.set_ylabel("volume")
     _space_dates(axes)
     if volumes.height:
-        axes.legend(fontsize=7, loc="best")
+        axes.set_yscale("log")
+        axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return as_png(figure)
+
+
+def _ring(axes: Any, volumes: pl.DataFrame, active: Mapping[date, str]) -> None:
+    """Ring the volume of the contract that is read on each session."""
+    schema = {"session": pl.Date, "contract": pl.String}
+    read = pl.DataFrame(list(active.items()), schema=schema, orient="row")
+    own = volumes.join(read, on=["session", "contract"], how="semi").sort("session")
+    axes.plot(
+        own["session"].to_numpy(),
+        own["volume"].to_numpy(),
+        linestyle="none",
+        marker="o",
+        markersize=9,
+        markerfacecolor="none",
+        markeredgecolor=_GREY,
+    )
 
 
 def draw_heat_map(

@@ -223,3 +223,25 @@ def test_an_environment_cannot_name_another_folder(
     monkeypatch.setenv("QUANT_ENVIRONMENT", name)
     with pytest.raises(SettingsError, match="QUANT_ENVIRONMENT"):
         load_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "mode", ["same_day", "previous_day", "open_interest", "calendar", "days_before_expiry"]
+)
+def test_a_roll_mode_is_a_setting_with_its_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """Five sessions before expiry unless said else, here by the environment."""
+    (tmp_path / "settings.yaml").write_text(f"roll: {{mode: {mode}}}\n")
+    loaded = load_settings(tmp_path).roll
+    assert (loaded.mode, loaded.days_before_expiry) == (mode, 5)
+    monkeypatch.setenv("QUANT_ROLL__DAYS_BEFORE_EXPIRY", "8")
+    assert load_settings(tmp_path).roll.days_before_expiry == 8
+
+
+@pytest.mark.parametrize("text", ["roll: {mode: tomorrow}", "roll: {days_before_expiry: -1}"])
+def test_a_roll_that_cannot_be_is_refused(tmp_path: Path, text: str) -> None:
+    """The message names the key."""
+    (tmp_path / "settings.yaml").write_text(text)
+    with pytest.raises(SettingsError, match="roll"):
+        load_settings(tmp_path)
