@@ -80,5 +80,5 @@ def _unreadable(path: Path, found: str) -> InputError:
     return InputError(
         asked=f"read a contract from {path.name}",
         found=found,
-        remedy="Make it again: quant materialize contract_parquet",
+        remedy="Delete it, and make it again: quant materialize contract_parquet",
     )
