@@ -139,6 +139,15 @@ def close_bar(
 
 
 @njit(cache=True, nogil=True)
+def is_ascending(stamps: np.ndarray) -> bool:
+    """Tell whether no stamp lies before the one ahead of it: int64 array of shape (n,)."""
+    for idx in range(1, stamps.shape[0]):
+        if stamps[idx] < stamps[idx - 1]:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
 def open_bar(
     ints: np.ndarray,
     reals: np.ndarray,

@@ -121,7 +121,8 @@ class FootprintBuilder:
 
     def _check_order(self, stamps: Ints) -> None:
         """Refuse stamps that go back, or lie before those of an earlier chunk."""
-        if stamps.size and (stamps[0] < self._ints[cells.LAST_TS] or (np.diff(stamps) < 0).any()):
+        is_later = not stamps.size or stamps[0] >= self._ints[cells.LAST_TS]
+        if not is_later or not cells.is_ascending(stamps):
             raise InputError(
                 asked="a footprint of ticks",
                 found="rows that are not in time order",

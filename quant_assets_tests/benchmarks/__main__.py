@@ -15,7 +15,7 @@ from pathlib import Path
 
 from quant_assets_tests.benchmarks.measure import ResultsDifferError, say
 
-NAMES = ("startup", "backfill", "sqlite", "dbn", "bronze")
+NAMES = ("startup", "backfill", "sqlite", "cleaning", "dbn", "bronze", "footprint")
 _PAIRS, _QUICK_PAIRS = 3, 2
 _SEED = 7
 

@@ -63,6 +63,8 @@ class Contest:
     is_single_threaded
         Whether neither side has threads that work: then CPU seconds judge too, because a loaded
         machine moves them less.
+    is_judged_by_cpu
+        Whether CPU seconds judge alone: one side has threads, and the target is one a core.
     is_warm
         Whether all code has run already, so that no untimed round is needed.
     """
@@ -75,6 +77,7 @@ class Contest:
     reference: Side
     others: tuple[Side, ...] = ()
     is_single_threaded: bool = False
+    is_judged_by_cpu: bool = False
     is_warm: bool = False
 
 
@@ -122,8 +125,7 @@ def compete(contest: Contest, folder: Path, *, pairs: int) -> bool:
     for place, side in enumerate(sides):
         _print_side(side.name, [spent[place] for spent in rounds], contest.count)
     wall, cpu = _ratios(rounds, 1)
-    judged = min(wall, cpu) if contest.is_single_threaded else wall
-    by = "both" if contest.is_single_threaded else "wall"
+    judged, by = _judged(contest, wall, cpu)
     met = judged >= contest.target
     for place, side in enumerate(contest.others, start=2):
         other_wall, other_cpu = _ratios(rounds, place)
@@ -133,6 +135,13 @@ def compete(contest: Contest, folder: Path, *, pairs: int) -> bool:
         f"{by}: {'pass' if met else 'SHORT'}\n"
     )
     return met
+
+
+def _judged(contest: Contest, wall: float, cpu: float) -> tuple[float, str]:
+    """Return the ratio that judges, and by what it was taken."""
+    if contest.is_judged_by_cpu:
+        return cpu, "CPU"
+    return (min(wall, cpu), "both") if contest.is_single_threaded else (wall, "wall")
 
 
 def _ratios(rounds: list[list[Spent]], place: int) -> tuple[float, float]:
