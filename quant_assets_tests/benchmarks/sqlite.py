@@ -27,11 +27,9 @@ _TICK = 100_000_000
 
 def run(folder: Path, *, quick: bool, pairs: int, seed: int) -> bool:
     """Write the database, check that both sides read the same, then time them."""
-    rng = np.random.default_rng(seed)
-    rows = _QUICK_ROWS if quick else _ROWS
     path = folder / "ticks.sqlite"
-    write_tick_sqlite(path, {code: _ticks(int(rows * s), rng) for code, s in _SHARES.items()})
-    reference = _totals(path)
+    write_database(path, quick=quick, seed=seed)
+    reference = totals(path)
     files = landing.check_equal(folder, path, reference)
     count = sum(one.rows for one in reference.values())
     return compete(
@@ -42,11 +40,23 @@ def run(folder: Path, *, quick: bool, pairs: int, seed: int) -> bool:
             count=count,
             target=TARGET,
             ours=landing.ingest_side(path, count),
-            reference=Side("plain ADBC SELECT", lambda _: path, _select_all),
+            reference=select_side(path),
         ),
         folder,
         pairs=pairs,
     )
+
+
+def write_database(path: Path, *, quick: bool, seed: int) -> None:
+    """Write ten sessions of four gold contracts, the nearest of which leads on all of them."""
+    rng = np.random.default_rng(seed)
+    rows = _QUICK_ROWS if quick else _ROWS
+    write_tick_sqlite(path, {code: _ticks(int(rows * s), rng) for code, s in _SHARES.items()})
+
+
+def select_side(path: Path) -> Side:
+    """Return what the driver alone takes to read all columns, as a side of a contest."""
+    return Side("plain ADBC SELECT", lambda _: path, _select_all)
 
 
 def _ticks(count: int, rng: np.random.Generator) -> pl.DataFrame:
@@ -97,7 +107,7 @@ def _select_all(path: Path) -> None:
         pass
 
 
-def _totals(path: Path) -> dict[str, landing.Totals]:
+def totals(path: Path) -> dict[str, landing.Totals]:
     """Return the totals by contract, as the driver alone reads them."""
     found = dict.fromkeys(_SHARES, landing.Totals(0, 0, 0))
     for code, batch in _select(path):
