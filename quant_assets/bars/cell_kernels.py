@@ -141,10 +141,10 @@ def close_bar(
 @njit(cache=True, nogil=True)
 def is_ascending(stamps: np.ndarray) -> bool:
     """Tell whether no stamp lies before the one ahead of it: int64 array of shape (n,)."""
+    n_earlier = 0
     for idx in range(1, stamps.shape[0]):
-        if stamps[idx] < stamps[idx - 1]:
-            return False
-    return True
+        n_earlier += stamps[idx] < stamps[idx - 1]
+    return n_earlier == 0
 
 
 @njit(cache=True, nogil=True)

@@ -2,9 +2,15 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_MOST_ABREAST = 14
+"""Columns that a terminal shows side by side; more are shown under each other."""
 
 Out = Annotated[Path | None, typer.Option(help="File to write, .parquet or .csv.")]
 First = Annotated[
@@ -115,7 +121,19 @@ def peek(
     if schema:
         typer.echo(describe_file(file))
     else:
-        _print_frame(last_rows(file, rows))
+        shown = last_rows(file, rows)
+        _print_frame(_upright(shown) if shown.width > _MOST_ABREAST else shown)
+
+
+def _upright(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Return a frame's columns under each other, its rows side by side, as text."""
+    import polars as pl
+
+    rows = {
+        f"row {place - frame.height}": ["" if value is None else str(value) for value in row]
+        for place, row in enumerate(frame.iter_rows())
+    }
+    return pl.DataFrame({"column": frame.columns, **rows})
 
 
 def _print_frame(frame: object) -> None:
