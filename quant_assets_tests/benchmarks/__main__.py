@@ -15,7 +15,16 @@ from pathlib import Path
 
 from quant_assets_tests.benchmarks.measure import ResultsDifferError, say
 
-NAMES = ("startup", "backfill", "sqlite", "cleaning", "dbn", "bronze", "footprint")
+NAMES = (
+    "startup",
+    "backfill",
+    "sqlite",
+    "cleaning",
+    "dbn",
+    "bronze",
+    "footprint",
+    "order_flow_day",
+)
 _PAIRS, _QUICK_PAIRS = 3, 2
 _SEED = 7
 
