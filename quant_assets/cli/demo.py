@@ -78,6 +78,9 @@ def _show(root: Path, seed: int) -> None:
     print("\nPages (open in a browser):")
     for page in pages:
         print(f"  {_near(page)}")
+    ticks = _near(root / "raw" / "synthetic-ES-ticks.sqlite")
+    print("Order flow of the ticks, as a ladder to look at:")
+    print(f"  quant footprint {ticks} --bar 5m --out footprint.parquet --chart")
     home = Path(os.environ["DAGSTER_HOME"])
     shown = f"QUANT_DATA={_near(root)} DAGSTER_HOME={_near(home)}"
     print(f"Graph, partitions and runs in the Dagster UI:\n  {shown} quant ui")
