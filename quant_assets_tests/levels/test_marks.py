@@ -1,7 +1,8 @@
 """Opening range, session open, marks of earlier sessions; distances; when a row is known."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from quant_assets.levels.build import Earlier, build_levels
 from quant_assets.levels.marks import Marks, opening_marks
 from quant_assets.levels.schema import LEVEL_NAMES, LEVELS
-from quant_assets.market.timeframes import NS_PER_DAY, Timeframe
+from quant_assets.market.timeframes import NS_PER_DAY, NS_PER_MINUTE, Timeframe
 from quant_assets_tests.levels.markets import (
     DAY,
     TICK,
@@ -99,9 +100,10 @@ def test_a_row_is_known_at_its_bars_end_a_daily_one_when_the_next_session_starts
         start + timedelta(minutes=1) for start in bars["bar_start"]
     ]
     opening = opening_of(timeframe=Timeframe.parse("1d"))
-    daily = build(bars[:1], opening=opening)
-    next_start: datetime = daily["known_at"][0]
-    assert next_start.timestamp() * 10**9 == opening.bounds.next_start_ns
+    evening = midnight_ns(DAY) + 22 * 60 * NS_PER_MINUTE
+    bounds = replace(opening.bounds, next_start_ns=evening)
+    daily = build(bars[:1], opening=replace(opening, bounds=bounds))
+    assert daily["known_at"].to_physical().to_list() == [evening]
 
 
 def test_distances_are_close_less_level_in_ticks_and_average_true_ranges():

@@ -11,8 +11,10 @@ import pytest
 from quant_assets.bars.footprint_schema import FOOTPRINT, PROFILES
 from quant_assets.bars.schema import BARS
 from quant_assets.lineage.records import Lineage
+from quant_assets.market.errors import SettingsError
 from quant_assets.market.timeframes import NS_PER_MINUTE
 from quant_assets.settings.model import LevelSettings, Member, Settings
+from quant_assets.storage.settings_files import load_settings
 from quant_assets.storage.state import FAILURES
 from quant_assets.workflows.ranges import Outcome, make_range
 from quant_assets.workflows.recipe import Key, NotDue, Plan
@@ -284,6 +286,20 @@ def test_each_rule_of_the_settings_is_a_parameter(market: Market):
     bounds = market.workspace.calendar(SYMBOL).bounds(LAST)
     assert usual["session"] == [bounds.open_ns, bounds.next_start_ns]
     assert usual["tick_size"] == TICK
+
+
+def test_anchor_and_opening_range_are_read_from_the_settings_file(tmp_path: Path):
+    """Under the names that a user writes; a range of no length is refused."""
+    file = tmp_path / "settings.yaml"
+    file.write_text(
+        "universe: [{symbol: ES, anchor: 2024-01-10}]\nlevels: {opening_range_minutes: 15}\n"
+    )
+    loaded = load_settings(tmp_path)
+    assert loaded.member("ES").anchor == ANCHOR
+    assert loaded.levels.opening_range_minutes == 15
+    file.write_text("levels: {opening_range_minutes: 0}\n")
+    with pytest.raises(SettingsError, match="opening_range_minutes"):
+        load_settings(tmp_path)
 
 
 def test_statistics_beside_the_rows_are_parameters(market: Market):
