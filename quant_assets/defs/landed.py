@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from quant_assets.defs.partitions import STRATEGIES, SYMBOLS, partition_key
+from quant_assets.defs.partitions import CONTRACTS, STRATEGIES, SYMBOLS, partition_key
 from quant_assets.lineage.fingerprint import combined_version
+from quant_assets.workflows.contract_objects import contract_sessions
 from quant_assets.workflows.recipe import Key
 from quant_assets.workflows.strategies import strategies
 from quant_assets.workflows.workspace import Workspace
@@ -30,10 +31,11 @@ def landed_versions(workspace: Workspace) -> dict[str, str]:
 
 
 def register(instance: dg.DagsterInstance, workspace: Workspace) -> None:
-    """Make every landed symbol and every strategy with bars a partition that users can choose."""
+    """Make landed symbols, strategies with bars and contracts partitions that users can choose."""
     symbols = {key.split("|", 1)[1] for key in landed_versions(workspace)}
     _add(instance, SYMBOLS, symbols)
     _add(instance, STRATEGIES, strategies(workspace))
+    _add(instance, CONTRACTS, contract_sessions(workspace))
 
 
 def _add(

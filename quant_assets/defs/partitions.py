@@ -1,4 +1,4 @@
-"""The two dimensions of every partitioned asset: symbol and session date; and strategies."""
+"""The two dimensions of every ranged asset, symbol and date; and strategies, and contracts."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -13,6 +13,9 @@ SYMBOLS = dg.DynamicPartitionsDefinition(name="symbol")
 
 STRATEGIES = dg.DynamicPartitionsDefinition(name="strategy")
 """Strategies by name; a model belongs to a strategy's universe and cut-off."""
+
+CONTRACTS = dg.DynamicPartitionsDefinition(name="contract")
+"""Contract periods by name, `GCZ13` or `EURUSD-2014Q2`; each is one file for other programs."""
 
 RANGES = dg.BackfillPolicy.multi_run(max_partitions_per_run=250)
 """One run a range: a run a symbol-date costs thirty times as much."""

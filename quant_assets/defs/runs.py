@@ -19,6 +19,7 @@ from quant_assets.defs.partitions import partition_key, range_tags, sessions_of
 from quant_assets.defs.selection import SessionRange, Wave, edges, parts_of, select_assets, waves_of
 from quant_assets.observe.progress import Reported, listening
 from quant_assets.settings.model import PartitionGrain
+from quant_assets.workflows.plan_contracts import contracts_of
 from quant_assets.workflows.ranges import DROPPED, Outcome, decide
 from quant_assets.workflows.recipe import BROKEN, Key
 from quant_assets.workflows.recipes.register import recipes
@@ -33,7 +34,7 @@ Tell = Callable[[str, str, str, int, int], None]
 
 @dataclass(frozen=True)
 class RunRequest:
-    """One run: some assets over one range, one strategy, or unpartitioned."""
+    """One run: some assets over one range, one strategy or contract, or unpartitioned."""
 
     assets: tuple[str, ...]
     partition: str | None = None
@@ -142,6 +143,9 @@ def _requests(
             and wanted & set(one.symbols or ())
             and training_entries(workspace, one)
         ]
+    if wave.kind == "contracts":
+        keys = [key for one in ranges for key in one.keys]
+        return [RunRequest(wave.assets, partition=name) for name in contracts_of(workspace, keys)]
     return [RunRequest(wave.assets)]
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
-from quant_assets.defs.partitions import STRATEGIES, partition_key
+from quant_assets.defs.partitions import CONTRACTS, STRATEGIES, partition_key
 from quant_assets.market.errors import InputError, StrategyError
 from quant_assets.workflows.recipe import Key
 from quant_assets.workflows.recipes.bars import expected_bars
@@ -25,7 +25,7 @@ LONGEST_RANGE = 250
 
 BARS = "bars"
 
-Kind = Literal["ranges", "strategies", "once"]
+Kind = Literal["ranges", "strategies", "contracts", "once"]
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,8 @@ def _kind(graph: BaseAssetGraph, key: dg.AssetKey) -> Kind:
     partitions = graph.get(key).partitions_def
     if partitions is None:
         return "once"
+    if partitions == CONTRACTS:
+        return "contracts"
     return "strategies" if partitions == STRATEGIES else "ranges"
 
 

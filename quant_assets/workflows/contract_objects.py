@@ -13,6 +13,7 @@ from quant_assets.market.errors import TableMissingError
 from quant_assets.market.periods import week_of
 from quant_assets.market.timeframes import Timeframe
 from quant_assets.storage.index import Entry
+from quant_assets.workflows.recipe import Key
 from quant_assets.workflows.view import versions
 from quant_assets.workflows.workspace import Workspace
 
@@ -92,9 +93,12 @@ def iter_days(workspace: Workspace, parts: ContractParts) -> Iterator[Day]:
         yield day_of(rows, workspace.lake.read(footprint) if footprint else None)
 
 
-def contract_names(workspace: Workspace) -> dict[str, str]:
-    """Return the contract periods of which the flat table holds bars, each with its symbol."""
-    return {name: entries[0].symbol for name, entries in sorted(_by_period(workspace).items())}
+def contract_sessions(workspace: Workspace) -> dict[str, list[Key]]:
+    """Return the contract periods of which the flat table holds bars, each with its sessions."""
+    return {
+        name: [Key(entry.symbol, entry.day) for entry in entries]
+        for name, entries in sorted(_by_period(workspace).items())
+    }
 
 
 def find_contract(workspace: Workspace, name: str, timeframe: str | None = None) -> ContractParts:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from quant_assets.contracts.schema import CONTRACT_TABLE
 from quant_assets.models.schema import PREDICTIONS
 from quant_assets.signals.strategy import Strategy
+from quant_assets.workflows.plan_contracts import BY_CONTRACT, contracts_of, expected_contracts
 from quant_assets.workflows.plan_strategies import BY_STRATEGY, ONCE
 from quant_assets.workflows.ranges import Outcome, decide, staleness, stored_entries
 from quant_assets.workflows.recipe import Key, Plan, Recipe, Status
@@ -37,8 +39,9 @@ _ABOVE = {
 class PlanLine:
     """One asset of a plan.
 
-    `would_run` and `fresh` count partitions: sessions of a symbol, strategies, or the asset as a
-    whole. `seconds` is estimated from what they took before; None where none was ever made.
+    `would_run` and `fresh` count partitions: sessions of a symbol, strategies, contracts, or the
+    asset as a whole. `seconds` is estimated from what they took before; None where none was ever
+    made.
     """
 
     asset: str
@@ -110,6 +113,8 @@ class _Planner:
             told = self._of_range(self._recipes[asset])
         elif asset in BY_STRATEGY:
             told = self._of_strategies(asset)
+        elif asset in BY_CONTRACT:
+            told = self._of_contracts(asset)
         else:
             told = [self._of_whole(asset) or ""]
         reasons = Counter(reason for reason in told if reason)
@@ -173,6 +178,22 @@ class _Planner:
                 self._named[asset].append(strategy)
             told.append(reason or "")
         return told
+
+    def _of_contracts(self, asset: str) -> list[str]:
+        """Return the reason of each contract that would be written, nothing for each fresh one."""
+        there = contracts_of(self._workspace, self._keys)
+        names = sorted({*there, *self._contracts_to_come})
+        reason = BY_CONTRACT[asset]
+        return [
+            INPUT if name in self._contracts_to_come else reason(self._workspace, name) or ""
+            for name in names
+        ]
+
+    @cached_property
+    def _contracts_to_come(self) -> set[str]:
+        """Contracts of which a session of the flat table would be made."""
+        waiting = (key for asset, key in self._waiting if asset == CONTRACT_TABLE.name)
+        return expected_contracts(self._view, waiting)
 
     def _why_strategy(self, asset: str, strategy: Strategy) -> str | None:
         """Return why a strategy's partition would be made; None where it is fresh."""

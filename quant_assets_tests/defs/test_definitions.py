@@ -6,7 +6,7 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster_shared.serdes import serialize_value
 
 from quant_assets.defs.location import load_location
-from quant_assets.defs.partitions import STRATEGIES
+from quant_assets.defs.partitions import CONTRACTS, STRATEGIES
 from quant_assets.stages import Stage
 
 SYMBOL_DATE_ASSETS = {
@@ -14,13 +14,17 @@ SYMBOL_DATE_ASSETS = {
     "bronze_stats",
     "bronze_trades",
     "clean_ticks",
+    "contract_table",
     "features",
+    "footprint",
+    "levels",
     "momentum_days",
     "predictions",
     "roll_map",
     "training_set",
 }
 STRATEGY_ASSETS = {"backtest", "model", "tear_sheet"}
+CONTRACT_ASSETS = {"contract_json", "contract_parquet"}
 WHOLE_ASSETS = {"leaderboard", "sessions", "warehouse"}
 
 
@@ -34,7 +38,7 @@ def test_the_graph_holds_exactly_the_stages(definitions):
     """No asset is missing, and none has come by a misspelt dependency."""
     graph = definitions.resolve_asset_graph()
     made = {key.to_user_string() for key in graph.materializable_asset_keys}
-    assert made == SYMBOL_DATE_ASSETS | STRATEGY_ASSETS | WHOLE_ASSETS
+    assert made == SYMBOL_DATE_ASSETS | STRATEGY_ASSETS | CONTRACT_ASSETS | WHOLE_ASSETS
     external = {key.to_user_string() for key in graph.external_asset_keys}
     assert external == {"raw_files"}
 
@@ -49,8 +53,8 @@ def test_every_asset_says_what_it_is(definitions):
             assert spec.kinds, spec.key
 
 
-def test_assets_are_partitioned_by_symbol_and_date_or_by_strategy(definitions):
-    """Two dimensions and no third; models and backtests by strategy."""
+def test_assets_are_partitioned_by_symbol_and_date_by_strategy_or_by_contract(definitions):
+    """Two dimensions and no third; models and backtests by strategy, files by contract."""
     graph = definitions.resolve_asset_graph()
     for name in SYMBOL_DATE_ASSETS | {"raw_files"}:
         partitions = graph.get(dg.AssetKey(name)).partitions_def
@@ -58,6 +62,8 @@ def test_assets_are_partitioned_by_symbol_and_date_or_by_strategy(definitions):
         assert [one.name for one in partitions.partitions_defs] == ["date", "symbol"]
     for name in STRATEGY_ASSETS:
         assert graph.get(dg.AssetKey(name)).partitions_def == STRATEGIES
+    for name in CONTRACT_ASSETS:
+        assert graph.get(dg.AssetKey(name)).partitions_def == CONTRACTS
 
 
 def test_ranged_assets_take_two_hundred_and_fifty_partitions_a_run(definitions):

@@ -23,7 +23,7 @@ from quant_assets.workflows.contract_files import (
 )
 from quant_assets.workflows.contract_objects import (
     build_contract,
-    contract_names,
+    contract_sessions,
     find_contract,
     stream_contract,
 )
@@ -52,7 +52,9 @@ def market(tmp_path: Path) -> Market:
 
 def test_the_contracts_are_those_of_the_flat_table(stored):
     """A future's contracts, and the quarters of a symbol that has none."""
-    assert contract_names(stored.workspace) == NAMES
+    there = contract_sessions(stored.workspace)
+    assert {name: sessions[0].symbol for name, sessions in there.items()} == NAMES
+    assert [key.session for key in there["GCZ13"]] == [d for d in stored.days["GC"] if d >= ROLL]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -98,6 +98,13 @@ backtest_job = dg.define_asset_job(
     ),
 )
 
+contract_job = dg.define_asset_job(
+    "contract_job",
+    selection=dg.AssetSelection.assets("contract_json", "contract_parquet"),
+    executor_def=dg.in_process_executor,
+    description="Write a contract as JSON, and as Parquet; nothing starts it by itself.",
+)
+
 publish_job = dg.define_asset_job(
     "publish_job",
     selection=dg.AssetSelection.assets("sessions", "leaderboard", "warehouse"),

@@ -13,7 +13,7 @@ SIDE_FILES = frozenset(
 
 SIDE_SUFFIXES = (".md", "-wal", "-shm", "-journal")
 
-OWN_FOLDERS = ("lake", "bronze", "mlflow", "strategies")
+OWN_FOLDERS = ("lake", "bronze", "contracts", "mlflow", "strategies")
 """Folders of a data root that hold what was made, not what was given."""
 
 _SQLITE = b"SQLite format 3\0"

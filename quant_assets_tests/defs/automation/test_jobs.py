@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from quant_assets.defs.graph import SYMBOL_DATES
-from quant_assets.defs.partitions import STRATEGIES
+from quant_assets.defs.partitions import CONTRACTS, STRATEGIES
 from quant_assets.defs.runs import load_graph
 
 
@@ -25,6 +25,7 @@ def _assets(definitions: dg.Definitions, job: str) -> set[str]:
     [
         pytest.param(["sessions_job"], SYMBOL_DATES, id="symbol_and_date"),
         pytest.param(["model_job", "backtest_job"], STRATEGIES, id="strategy"),
+        pytest.param(["contract_job"], CONTRACTS, id="contract"),
         pytest.param(["publish_job"], None, id="unpartitioned"),
     ],
 )
