@@ -138,21 +138,47 @@ def developing_areas(
     held = before.copy()
     rows = np.empty(before.shape[0], dtype=np.float64)
     places = np.empty(before.shape[0], dtype=np.int64)
+    rank = np.full(before.shape[0], NOTHING, dtype=np.int64)
+    n_rows = _list_traded(held, rows, places, rank)
     row = 0
     for bar in range(n_bars):
         if bar > 0 and row == row_end[bar]:
             areas[bar] = areas[bar - 1]
             continue
+        is_new = False
         while row < row_end[bar]:
-            held[place[row]] += volume[row]
+            here = place[row]
+            held[here] += volume[row]
+            if rank[here] == NOTHING:
+                is_new = True
+            else:
+                rows[rank[here]] = held[here]
             row += 1
-        n_rows = 0
-        for idx in range(held.shape[0]):
-            if held[idx] > 0.0:
-                rows[n_rows] = held[idx]
-                places[n_rows] = idx
-                n_rows += 1
+        if is_new:
+            n_rows = _list_traded(held, rows, places, rank)
         if n_rows > 0:
             poc, low, high = value_area(rows[:n_rows], share)
             areas[bar, 0], areas[bar, 1], areas[bar, 2] = places[poc], places[low], places[high]
     return areas
+
+
+@njit(cache=True, nogil=True)
+def _list_traded(held: np.ndarray, rows: np.ndarray, places: np.ndarray, rank: np.ndarray) -> int:
+    """Write the volumes above zero without gaps, and which is where; return how many.
+
+    Parameters
+    ----------
+    held : float64 array of shape (n_prices,)
+    rows, places : float64 and int64 arrays of shape (n_prices,)
+        Volume of each row, and its place in `held`.
+    rank : int64 array of shape (n_prices,)
+        Row of each place in `held`; what has no row is left as it is.
+    """
+    n_rows = 0
+    for idx in range(held.shape[0]):
+        if held[idx] > 0.0:
+            rows[n_rows] = held[idx]
+            places[n_rows] = idx
+            rank[idx] = n_rows
+            n_rows += 1
+    return n_rows
