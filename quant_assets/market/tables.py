@@ -82,7 +82,7 @@ class Table:
 
     def _ordered(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the rows sorted, untouched where they stand in order already."""
-        if not self.order or (len(self.order) == 1 and rows[self.order[0]].is_sorted()):
+        if _is_in_order(rows, self.order):
             return rows
         return rows.sort(self.order, maintain_order=True)
 
@@ -132,6 +132,25 @@ def _gate(schema: type[dy.Schema]) -> _Gate:
         whole=tuple(name.removesuffix(_NULL_RULE) for name in rules if name.endswith(_NULL_RULE)),
         keeps=pl.all_horizontal(pl.lit(value=True), *holds),
     )
+
+
+def _is_in_order(rows: pl.DataFrame, order: tuple[str, ...]) -> bool:
+    """Whether rows stand in order already; False where only sorting can tell.
+
+    Of two columns the second must ascend wherever the first stands still.
+    """
+    if not order or rows.height < 2:
+        return True
+    first = rows[order[0]]
+    if len(order) > 2 or first.null_count() or not first.is_sorted():
+        return False
+    if len(order) == 1:
+        return True
+    second = rows[order[1]]
+    if second.null_count():
+        return False
+    is_tie = first[1:] == first[:-1]
+    return second.is_sorted() or not bool((is_tie & (second[1:] < second[:-1])).any())
 
 
 def _is_unique(ordered: pl.DataFrame, key: tuple[str, ...]) -> bool:

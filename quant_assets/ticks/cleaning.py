@@ -115,7 +115,7 @@ def clean_ticks(
     good = ordered.filter(pl.Series(verdict == kernels.GOOD)) if has_bad else ordered
     frame, n_by_method = _told(good, contract)
     return Cleaned(
-        frame=CLEAN_TICKS.check(frame),
+        frame=frame,
         set_aside=_set_aside(ordered, verdict),
         disorder=disorder,
         sides={name: int(n) for name, n in zip(SIDE_METHODS, n_by_method, strict=True) if n},
@@ -205,7 +205,7 @@ def _told(ticks: pl.DataFrame, contract: str | None) -> tuple[pl.DataFrame, _Int
         pl.Series("repeats", _repeats(ticks, columns, feed)),
         pl.Series("no_spread", has_ask & (columns.bid >= columns.ask)),
     )
-    return told, n_by_method
+    return told.select(CLEAN_TICKS.schema.column_names()), n_by_method
 
 
 def _repeats(

@@ -1,7 +1,9 @@
 """Ranges of partitions, memoized: what is fresh is kept, each made one is committed at once."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -10,10 +12,11 @@ from quant_assets.lineage.fingerprint import combined_version, digest_of
 from quant_assets.lineage.records import ABSENT, Hashes, Lineage, why_stale
 from quant_assets.market.errors import LakeError, PartitionReplacedError, QuantError
 from quant_assets.storage.index import Entry
+from quant_assets.storage.lake import Committed
 from quant_assets.storage.source_code import code_version
 from quant_assets.storage.state import FAILURES
 from quant_assets.ticks.schema import QUARANTINE
-from quant_assets.workflows.recipe import Key, Made, NotDue, Plan, Recipe, Status
+from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Recipe, Status
 from quant_assets.workflows.timings import note_timings
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
@@ -50,6 +53,9 @@ class Outcome:
         return self.status in NOT_TO_BE_MADE and bool(self.entries)
 
 
+_Stored = tuple[Made, list[Committed]]
+"""What was made of a partition, and the commits of its files, in the order of `_files`."""
+
 Progress = Callable[[str, Outcome, int, int], None]
 """Called after each partition with the asset, its outcome, its place and the range's length."""
 
@@ -69,17 +75,56 @@ def make_range(
     """Make what is not fresh of some partitions, in sorted order; one bad one stops no other.
 
     Each made partition is committed before its outcome is given, so a killed range has lost
-    nothing but the partition it was working on.
+    nothing but the partitions it was working on: one, or several of a recipe that `is_parallel`.
     """
     ordered = sorted(keys)
     seen = view or LakeView(workspace)
+    is_parallel = getattr(recipe, "is_parallel", False) and workspace.threads > 1
+    make = _by_threads if is_parallel else _by_turns
     made: list[float] = []
-    for place, key in enumerate(ordered, start=1):
-        outcome = _make_one(workspace, recipe, seen, key)
+    for place, outcome in enumerate(make(workspace, recipe, seen, ordered), start=1):
         made += [outcome.seconds] if outcome.status is Status.MADE else []
         progress(recipe.asset, outcome, place, len(ordered))
         yield outcome
     note_timings(workspace, recipe.asset, made)
+
+
+def _by_turns(
+    workspace: Workspace, recipe: Recipe, view: LakeView, keys: Sequence[Key]
+) -> Iterator[Outcome]:
+    """Make one partition after the other."""
+    return (_make_one(workspace, recipe, view, key) for key in keys)
+
+
+def _by_threads(
+    workspace: Workspace, recipe: Recipe, view: LakeView, keys: Sequence[Key]
+) -> Iterator[Outcome]:
+    """Make and commit several partitions at once, and tell of them in order.
+
+    Only the making and the commits are the threads': what is planned, taken into the view and told
+    is as by turns.
+    """
+    with ThreadPoolExecutor(workspace.threads, thread_name_prefix="range") as pool:
+        begun: deque[tuple[Key, Future[_Stored] | None]] = deque()
+        for key in keys:
+            begun.append((key, _begin(pool, workspace, recipe, view, key)))
+            if len(begun) > workspace.threads:
+                yield _make_one(workspace, recipe, view, *begun.popleft())
+        while begun:
+            yield _make_one(workspace, recipe, view, *begun.popleft())
+
+
+def _begin(
+    pool: ThreadPoolExecutor, workspace: Workspace, recipe: Recipe, view: LakeView, key: Key
+) -> "Future[_Stored] | None":
+    """Let a thread make a partition that must be made; all else is left to its turn."""
+    try:
+        decided = decide(recipe, view, key)
+    except _UNFORESEEN:
+        return None
+    if isinstance(decided, Outcome):
+        return None
+    return pool.submit(_make_and_store, workspace, recipe, view, key, decided)
 
 
 def recipe_code_version(recipe: Recipe) -> str:
@@ -88,11 +133,23 @@ def recipe_code_version(recipe: Recipe) -> str:
     return code_version(recipe.modules, schemas)
 
 
-def _make_one(workspace: Workspace, recipe: Recipe, view: LakeView, key: Key) -> Outcome:
-    """Make or keep one partition; any error becomes its outcome and a row in `failures`."""
+def _make_one(
+    workspace: Workspace,
+    recipe: Recipe,
+    view: LakeView,
+    key: Key,
+    begun: "Future[_Stored] | None" = None,
+) -> Outcome:
+    """Make or keep one partition; any error becomes its outcome and a row in `failures`.
+
+    Parameters
+    ----------
+    begun
+        The making of it by a thread, where one has begun it; then its seconds are those waited for.
+    """
     started = time.monotonic()
     try:
-        done = _attempt(workspace, recipe, view, key)
+        done = _attempt(workspace, recipe, view, key, begun)
     except _UNFORESEEN as error:
         return _failed(workspace, recipe, view, key, error, time.monotonic() - started)
     if isinstance(done, Outcome):
@@ -114,14 +171,21 @@ def _make_one(workspace: Workspace, recipe: Recipe, view: LakeView, key: Key) ->
 
 
 def _attempt(
-    workspace: Workspace, recipe: Recipe, view: LakeView, key: Key
+    workspace: Workspace,
+    recipe: Recipe,
+    view: LakeView,
+    key: Key,
+    begun: "Future[_Stored] | None",
 ) -> Outcome | tuple[Made, list[Entry]]:
     """Make and commit one partition; plan it anew where an input was replaced meanwhile.
 
     Otherwise rows of a newer version would be recorded under the version that was planned with.
     """
-    for _ in range(_REPLANS):
+    for attempt in range(_REPLANS):
         try:
+            if begun and attempt == 0:
+                made, stored = begun.result()
+                return made, _take_in(workspace, recipe, view, key, made, stored)
             return _plan_and_make(workspace, recipe, view, key)
         except PartitionReplacedError:
             view.reload()
@@ -139,8 +203,8 @@ def _plan_and_make(
         decided = decide(recipe, view, key)
     if isinstance(decided, Outcome):
         return _drop(workspace, view, decided) if decided.is_left_over else decided
-    made = recipe.make(view, key, decided)
-    return made, _commit(workspace, recipe, view, key, decided, made)
+    made, stored = _make_and_store(workspace, recipe, view, key, decided)
+    return made, _take_in(workspace, recipe, view, key, made, stored)
 
 
 def decide(recipe: Recipe, view: LakeView, key: Key) -> Plan | Outcome:
@@ -203,30 +267,50 @@ def _skipped(key: Key, broken: list[str]) -> Outcome:
     return Outcome(key, Status.SKIPPED, version, reason=f"upstream: {', '.join(broken)}")
 
 
+def _make_and_store(
+    workspace: Workspace, recipe: Recipe, view: LakeView, key: Key, plan: Plan
+) -> _Stored:
+    """Make one partition and commit its files; of the view this only reads files."""
+    made = recipe.make(view, key, plan)
+    return made, [_commit(workspace, recipe, key, plan, made, file) for file in _files(made)]
+
+
+def _files(made: Made) -> tuple[MadeFile, ...]:
+    """Return the files of a partition in the order in which they are stored."""
+    return (*made.set_aside, *made.files)
+
+
 def _commit(
-    workspace: Workspace, recipe: Recipe, view: LakeView, key: Key, plan: Plan, made: Made
+    workspace: Workspace, recipe: Recipe, key: Key, plan: Plan, made: Made, file: MadeFile
+) -> Committed:
+    """Store one file of a partition."""
+    lineage = Lineage(
+        code_version=recipe_code_version(recipe),
+        parameters=plan.parameters,
+        inputs=plan.inputs,
+        origin=plan.origin,
+        final=made.final,
+        final_through=made.final_through,
+        stats=file.stats,
+    )
+    return workspace.lake.commit(file.table, file.levels, file.frame, lineage, session=key.session)
+
+
+def _take_in(
+    workspace: Workspace,
+    recipe: Recipe,
+    view: LakeView,
+    key: Key,
+    made: Made,
+    stored: Sequence[Committed],
 ) -> list[Entry]:
-    """Store the files of a partition, and forget those that it no longer has."""
+    """Put commits on top of the view, and forget the files that the partition no longer has."""
     before = _all_stored(recipe, view, key)
-    entries = []
-    for file in (*made.set_aside, *made.files):
-        lineage = Lineage(
-            code_version=recipe_code_version(recipe),
-            parameters=plan.parameters,
-            inputs=plan.inputs,
-            origin=plan.origin,
-            final=made.final,
-            final_through=made.final_through,
-            stats=file.stats,
-        )
-        committed = workspace.lake.commit(
-            file.table, file.levels, file.frame, lineage, session=key.session
-        )
+    for committed in stored:
         view.note(committed)
-        entries.append(committed.entry)
-    names = {entry.name for entry in entries}
+    names = {committed.entry.name for committed in stored}
     _forget(workspace, view, [entry for entry in before if entry.name not in names])
-    return entries[len(made.set_aside) :]
+    return [committed.entry for committed in stored[len(made.set_aside) :]]
 
 
 def _left_over(recipe: Recipe, view: LakeView, key: Key) -> tuple[Entry, ...]:

@@ -3,6 +3,7 @@
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from datetime import date
+from threading import Lock
 from typing import Any, TypeVar, cast
 
 import polars as pl
@@ -34,6 +35,7 @@ class LakeView:
         self._failures: dict[str, dict[str, str]] = {}
         self._frames: OrderedDict[tuple[str, str, tuple[str, ...]], pl.DataFrame] = OrderedDict()
         self._kept = 0
+        self._lock = Lock()
         self._changes: Counter[tuple[str, str]] = Counter()
         self._reloads = 0
         self._remembered: dict[tuple[Hashable, str], tuple[object, Any]] = {}
@@ -58,17 +60,23 @@ class LakeView:
         return sorted(date.fromisoformat(text) for text in self.of_symbol(table, symbol) if text)
 
     def read(self, entry: Entry, columns: Iterable[str] = ()) -> pl.DataFrame:
-        """Return the rows of an entry, from memory where a neighbour has just read them."""
+        """Return the rows of an entry, from memory where a neighbour has just read them.
+
+        Several threads may read at once; two that want the same file at the same time both open it.
+        """
         chosen = tuple(columns)
         key = (entry.name, entry.data_version, chosen)
-        if key in self._frames:
-            self._frames.move_to_end(key)
-            return self._frames[key]
+        with self._lock:
+            if key in self._frames:
+                self._frames.move_to_end(key)
+                return self._frames[key]
         frame = self.workspace.lake.read(entry, columns=list(chosen) or None)
-        self._frames[key] = frame
-        self._kept += int(frame.estimated_size())
-        while self._kept > KEPT_BYTES and len(self._frames) > 1:
-            self._kept -= int(self._frames.popitem(last=False)[1].estimated_size())
+        with self._lock:
+            if key not in self._frames:
+                self._kept += int(frame.estimated_size())
+            self._frames[key] = frame
+            while self._kept > KEPT_BYTES and len(self._frames) > 1:
+                self._kept -= int(self._frames.popitem(last=False)[1].estimated_size())
         return frame
 
     def note(self, committed: Committed) -> None:

@@ -24,6 +24,8 @@ class CleanTicksRecipe:
         "quant_assets.workflows.recipes.placement",
         "quant_assets.ticks.cleaning",
     )
+    is_parallel = True
+    """No session's ticks depend on another's, so that several may be cleaned at once."""
     shares = ("side_by_",)
     """Counts of which a run tells the shares too."""
 
