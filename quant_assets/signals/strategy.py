@@ -12,6 +12,9 @@ from quant_assets.market.tables import check_symbol
 from quant_assets.market.timeframes import Timeframe
 from quant_assets.models.spec import LabelSpec, ModelSpec, SplitSpec
 
+DEFAULT_SOURCE = "features"
+"""Table that a model learns from where its strategy names none."""
+
 
 class _Frozen(BaseModel):
     """A value that refuses unknown keys, NaN and infinities, and is never changed."""
@@ -48,8 +51,10 @@ class Strategy(_Frozen):
         Symbols to trade; None is the whole universe.
     timeframe
         Bar length, such as `15m`.
+    source
+        Table that the model learns from: `features`, or the flat `contract_table`.
     features
-        Features by name; None is all that the table has.
+        Features by name, columns of the source; None is all that it has.
     capital
         Account at the start, in the instruments' currency.
     qty
@@ -61,6 +66,7 @@ class Strategy(_Frozen):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_]{0,40}$")
     symbols: tuple[str, ...] | None = None
     timeframe: str
+    source: Literal["features", "contract_table"] = "features"
     features: tuple[str, ...] | None = None
     label: LabelSpec
     model: ModelSpec = Field(default_factory=ModelSpec)
@@ -137,8 +143,21 @@ class Strategy(_Frozen):
             ) from error
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return the strategy as JSON values; `parse` reads them back."""
-        return self.model_dump(mode="json")
+        """Return the strategy as JSON values; `parse` reads them back.
+
+        The usual source is left out: a strategy that names it is no other trial than one that
+        does not, nor than those that were counted before there was a choice.
+        """
+        mapping = self.model_dump(mode="json")
+        if self.source == DEFAULT_SOURCE:
+            del mapping["source"]
+        return mapping
+
+    @property
+    def dataset(self) -> str:
+        """Name of the training sets, a folder of the lake; another source, another dataset."""
+        is_usual = self.source == DEFAULT_SOURCE
+        return self.label.dataset if is_usual else f"contract_{self.label.dataset}"
 
     def canonical_json(self) -> str:
         """Return the strategy as JSON that is the same for equal strategies."""
@@ -153,9 +172,9 @@ class Strategy(_Frozen):
 
     def training_values(self) -> dict[str, Any]:
         """Return what the model depends on: neither decision, nor costs, nor capital."""
-        kept = ("symbols", "timeframe", "features", "label", "model", "splits", "seed")
+        kept = ("symbols", "timeframe", "source", "features", "label", "model", "splits", "seed")
         mapping = self.to_mapping()
-        return {key: mapping[key] for key in kept}
+        return {key: mapping[key] for key in kept if key in mapping}
 
 
 _DAILY_MOVE = {"fx": 0.004, "crypto": 0.03, "equity": 0.015, "metal": 0.011}

@@ -55,10 +55,10 @@ def _is_pending(view: LakeView, recipe: Recipe, key: Key, above: dict[Pending, N
         plan = recipe.plan(view, key)
     except QuantError:
         return True  # the run says why, and records it
-    if not isinstance(plan, Plan):
-        return _is_left_over(view, recipe, key)
     if any(need in above for need in plan.needs):
         return True
+    if not isinstance(plan, Plan):
+        return _is_left_over(view, recipe, key)
     stored = stored_entries(recipe, view, key)
     inputs = digest_of(dict(plan.inputs))
     return not stored or any(entry.inputs_hash != inputs for entry in stored)

@@ -144,11 +144,11 @@ class _Planner:
         if is_below or (recipe.asset == PREDICTIONS.name and self._waits_for_a_model(key)):
             return INPUT
         plan = recipe.plan(self._view, key)
-        if not isinstance(plan, Plan):
-            return self._why_not_due(recipe, key)
         # Also where what is stored is fresh: a neighbour that would be made may come out otherwise.
         if any(need in self._waiting for need in plan.needs):
             return INPUT
+        if not isinstance(plan, Plan):
+            return self._why_not_due(recipe, key)
         decided = decide(recipe, self._view, key)
         if isinstance(decided, Outcome):
             return f"failed above: {decided.reason}" if decided.status is Status.SKIPPED else None
@@ -160,12 +160,14 @@ class _Planner:
         return LEFT if isinstance(decided, Outcome) and decided.is_left_over else None
 
     def _waits_for_a_model(self, key: Key) -> bool:
-        """Whether a session has features that a model would predict from which is still to come."""
+        """Whether a session has what a model would predict from that is still to come."""
         here = research_bars(self._view, key.symbol, key.session)
-        if here is None or not self._view.at("features", key.symbol, key.session):
+        if here is None:
             return False
         return any(
-            one.timeframe == here.levels["timeframe"] and key.symbol in (one.symbols or ())
+            one.timeframe == here.levels["timeframe"]
+            and key.symbol in (one.symbols or ())
+            and bool(self._view.at(one.source, key.symbol, key.session))
             for one in self._named["model"]
         )
 

@@ -47,10 +47,17 @@ BROKEN = frozenset({Status.FAILED, Status.SKIPPED})
 
 @dataclass(frozen=True)
 class NotDue:
-    """A plan's answer where nothing is to be made: why."""
+    """A plan's answer where nothing is to be made: why.
+
+    Parameters
+    ----------
+    needs
+        (asset, partition) pairs whose making would change the answer.
+    """
 
     status: Status
     reason: str
+    needs: tuple[tuple[str, Key], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class StoredModel:
 
 def training_entries(workspace: Workspace, strategy: Strategy) -> list[Entry]:
     """Return the training sets that a strategy learns from, by symbol and session."""
-    wanted = {"dataset": strategy.label.dataset, "timeframe": strategy.timeframe}
+    wanted = {"dataset": strategy.dataset, "timeframe": strategy.timeframe}
     return [
         entry
         for symbol in strategy.symbols or ()
@@ -121,7 +121,7 @@ def _rows(workspace: Workspace, strategy: Strategy, entries: list[Entry]) -> pl.
     if not entries:
         raise TrainingError(
             asked=f"train {strategy.name}",
-            found=f"no training set {strategy.label.dataset} at {strategy.timeframe}",
+            found=f"no training set {strategy.dataset} at {strategy.timeframe}",
             remedy="Make it first: quant materialize training_set",
         )
     view = LakeView(workspace)

@@ -58,6 +58,7 @@ def test_every_default_is_a_strategy_that_parses(asset_class, timeframe):
         pytest.param({"decision": {"threshold": 1.0}}, "decision.threshold", id="certainty"),
         pytest.param({"capital": float("nan")}, "capital", id="capital_not_a_number"),
         pytest.param({"qty": -1}, "qty", id="a_negative_size"),
+        pytest.param({"source": "news"}, "source", id="an_unknown_source"),
         pytest.param({"seed": "x"}, "seed", id="a_seed_in_words"),
         pytest.param(
             {"decision": {"threshold": 0.6, "side": "both"}}, "label.sl", id="shorts_unequal"
@@ -96,11 +97,41 @@ def test_the_hash_is_over_values_and_not_over_their_form():
         {"symbols": ["EURUSD"]},
         {"features": ["rsi"]},
         {"timeframe": "1h"},
+        {"source": "contract_table"},
     ],
 )
 def test_every_value_reaches_the_hash(changes):
     """A strategy that trades otherwise is another trial."""
     assert Strategy.parse(raw(**changes)).content_hash != Strategy.parse(raw()).content_hash
+
+
+# Hashes of default strategies from before there was a choice of the source.
+COUNTED = {
+    ("fx", "15m"): "78b43aeeb2dd9114cd4eaf0840dd6640bc0c61e0ced5fe039b239d002976d9fb",
+    ("future", "1m"): "fffc85499b9d0694fd3f0e78f696b6e3cf7075e7e1b1600e79a20852e4f4ccac",
+}
+
+
+@pytest.mark.parametrize("kind", COUNTED)
+def test_the_usual_source_is_no_other_trial(kind):
+    """Named or not, what was counted before there was a choice is the same trial still."""
+    made = default_strategy(*kind)
+    assert made.content_hash == COUNTED[kind]
+    named = Strategy.parse(made.to_mapping() | {"source": "features"})
+    assert named == made
+    assert (named.content_hash, named.training_values()) == (
+        made.content_hash,
+        made.training_values(),
+    )
+    assert "source" not in made.training_values()
+
+
+def test_another_source_is_another_dataset_and_another_training():
+    """What the flat table gives is kept apart from what the features give."""
+    usual, other = Strategy.parse(raw()), Strategy.parse(raw(source="contract_table"))
+    assert other.dataset == f"contract_{usual.dataset}"
+    assert other.training_values() == usual.training_values() | {"source": "contract_table"}
+    assert Strategy.parse(other.to_mapping()) == other
 
 
 def test_a_strategy_is_frozen():

@@ -23,6 +23,7 @@ LOOK_FORWARD_SESSIONS = 2
     group_name=Stage.MODELS.value,
     deps=[
         "features",
+        "contract_table",
         dg.AssetDep("bars", partition_mapping=look_forward_mapping(LOOK_FORWARD_SESSIONS)),
     ],
     partitions_def=SYMBOL_DATES,
@@ -31,7 +32,10 @@ LOOK_FORWARD_SESSIONS = 2
     check_specs=range_checks("training_set"),
 )
 def training_set(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
-    """Features joined to triple-barrier labels with their end time and uniqueness weight."""
+    """Features joined to triple-barrier labels with their end time and uniqueness weight.
+
+    A strategy whose source is the flat table learns from that one's figures instead.
+    """
     yield from materialize_range(context, TrainingSetRecipe(), workspace.open())
 
 
@@ -73,7 +77,11 @@ def model(
 
 @dg.asset(
     group_name=Stage.MODELS.value,
-    deps=["features", dg.AssetDep("model", partition_mapping=dg.AllPartitionMapping())],
+    deps=[
+        "features",
+        "contract_table",
+        dg.AssetDep("model", partition_mapping=dg.AllPartitionMapping()),
+    ],
     partitions_def=SYMBOL_DATES,
     backfill_policy=RANGES,
     kinds=TABULAR | {"lightgbm"},

@@ -7,6 +7,7 @@ from quant_assets.models.schema import MODELS, PREDICTIONS
 from quant_assets.models.trained import TrainedModel
 from quant_assets.storage.index import Entry
 from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
+from quant_assets.workflows.recipes.learning_source import find_sources, rows_to_learn
 from quant_assets.workflows.recipes.neighbours import research_bars
 from quant_assets.workflows.strategies import applicable
 from quant_assets.workflows.view import LakeView, versions
@@ -18,37 +19,44 @@ class PredictionsRecipe:
     asset = "predictions"
     upstream = ("bars", "features")
     tables = (PREDICTIONS,)
-    modules = (__name__, "quant_assets.models.prediction")
+    modules = (
+        __name__,
+        "quant_assets.workflows.recipes.learning_source",
+        "quant_assets.models.prediction",
+    )
 
     def plan(self, view: LakeView, key: Key) -> Plan | NotDue:
-        """Take the session's features and the models of the symbol's strategies."""
+        """Take the models of the symbol's strategies, and what each of them reads."""
         here = research_bars(view, key.symbol, key.session)
         if here is None:
             return NotDue(Status.NOT_DUE, "no bars")
         timeframe = here.levels["timeframe"]
-        features = view.at("features", key.symbol, key.session, timeframe=timeframe)
-        if not features:
-            return NotDue(Status.MISSING, "no features")
         models = [
-            entry
+            (entry, strategy.source)
             for strategy in applicable(view.workspace, key.symbol, timeframe)
             for entry in view.of_symbol(MODELS.name, strategy.name).get("", [])
         ]
         if not models:
             return NotDue(Status.NOT_DUE, "no model of a strategy that trades this symbol")
+        sources = find_sources(view, here, (source for _, source in models))
+        pairs = [(model, sources.entries.get(source)) for model, source in models]
+        used = [(model, entry) for model, entry in pairs if entry]
+        if not used:
+            return NotDue(Status.MISSING, f"no {sources.absent}", sources.needs)
         return Plan(
-            inputs=versions([*features, *models]),
-            payload=(features[0], models, timeframe),
+            inputs=sources.inputs | versions(model for model, _ in used),
+            needs=sources.needs,
+            payload=(used, timeframe),
             origin=here.origin,
         )
 
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:
         """Predict with each model."""
-        features, models, timeframe = plan.payload
-        frame = view.read(features)
+        used, timeframe = plan.payload
+        frames = {source.table: rows_to_learn(view, source) for _, source in used}
         files = []
-        for entry in models:
-            made = predict_session(self._model(view, entry), frame)
+        for entry, source in used:
+            made = predict_session(self._model(view, entry), frames[source.table])
             levels = {"model": entry.symbol, "timeframe": timeframe, "symbol": key.symbol}
             stats = {"oos": int(made["is_oos"].sum())}
             files.append(MadeFile(PREDICTIONS, levels, made, stats))

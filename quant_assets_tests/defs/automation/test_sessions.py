@@ -22,6 +22,9 @@ NOON = datetime(2024, 1, 10, 12, tzinfo=UTC)
 DEPENDANTS = {
     "raw_bars": [10],
     "bars": [10],
+    "profiles": [10],
+    "levels": [10, 11, 12, 14, 15, 16, 17, 18, 19],  # the profile of the quarter so far
+    "contract_table": [10, 11, 12, 14, 15, 16, 17, 18, 19],  # its levels
     "features": [10, 11, 12, 14, 15],  # the longest looks back over 280 bars
     "bronze_stats": [8, 9, 10],
     "bronze_trades": [8, 9, 10],  # 200 candles forward
@@ -71,7 +74,9 @@ def test_a_restated_value_makes_exactly_its_dependants_again(made):
     }
     after = stored(made.workspace)
     assert {name for name in after if after[name] != before[name]} == dependants
-    assert made.made == {f"{name}|EURUSD" for name in dependants - {"raw_bars 2024-01-10"}}
+    # Profiles are what the asset `footprint` makes of a session without ticks.
+    assets = {name.replace("profiles", "footprint") for name in dependants}
+    assert made.made == {f"{name}|EURUSD" for name in assets - {"raw_bars 2024-01-10"}}
     assert request.tags["dagster/asset_partition_range_start"] == "2024-01-08|EURUSD"
     assert request.tags["dagster/asset_partition_range_end"] == "2024-01-19|EURUSD"
 
