@@ -56,9 +56,7 @@ def _update_with_values(digest: Any, series: pl.Series) -> None:
     elif isinstance(dtype, pl.Categorical | pl.String):
         # Categories are hashed as their words: how a writer numbered them does not matter. The
         # words of an Enum stand in its type, so its numbers say all.
-        words = series.cast(pl.String).fill_null("")
-        _update_with_values(digest, words.str.len_bytes())
-        digest.update(words.str.join("").item().encode())
+        _update_with_words(digest, series.cast(pl.String).fill_null(""))
     else:
         values = series.to_physical()
         if values.dtype == pl.Boolean:
@@ -72,6 +70,20 @@ def _update_with_values(digest: Any, series: pl.Series) -> None:
         if nulls:
             values = values.fill_null(0)
         digest.update(np.ascontiguousarray(values.to_numpy()))
+
+
+def _update_with_words(digest: Any, words: pl.Series) -> None:
+    """Feed texts without nulls to the digest: the bytes of each one's length, then all of them.
+
+    A column of one text, such as a contract's code in all of its ticks, need not be joined.
+    """
+    if words.len() and bool((words == words[0]).all()):
+        text = words[0].encode()
+        _update_with_values(digest, pl.Series(np.full(words.len(), len(text), dtype=np.uint32)))
+        digest.update(text * words.len())
+        return
+    _update_with_values(digest, words.str.len_bytes())
+    digest.update(words.str.join("").item().encode())
 
 
 def digest_of(value: object) -> str:
