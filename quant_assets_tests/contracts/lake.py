@@ -27,6 +27,7 @@ FIRST, LAST = date(2013, 9, 25), date(2013, 10, 11)
 ROLL = date(2013, 10, 2)
 """A Wednesday: two days of its week are of the old contract."""
 N_BARS = 12
+BY_TICK = {"timeframe": "1m", "bucket": "0.1"}
 
 
 def contract_on(day: date) -> str:
@@ -70,9 +71,12 @@ class Market:
         self._commit(LEVELS, symbol, day, levels, {}, {"timeframe": "1m"})
         if contract:
             told = {"bars": flow.height, "delta": flow["delta"].sum()}
-            hive = {"timeframe": "1m", "bucket": "0.1"}
-            self._commit(FOOTPRINT_BARS, symbol, day, flow, told, hive)
-            self._commit(FOOTPRINT, symbol, day, footprint_of(bars, seed=seed), told, hive)
+            self.lay_flow(symbol, day, flow, told)
+            self._commit(FOOTPRINT, symbol, day, footprint_of(bars, seed=seed), told, BY_TICK)
+
+    def lay_flow(self, symbol: str, day: date, flow: pl.DataFrame, told: dict) -> None:
+        """Store the footprint bars of a session, by tick."""
+        self._commit(FOOTPRINT_BARS, symbol, day, flow, told, BY_TICK)
 
     def _commit(
         self,

@@ -133,6 +133,18 @@ def test_a_session_without_order_flow_leaves_later_deltas_unknown(market):
     assert later["week_volume"].null_count() == 0
 
 
+def test_order_flow_of_fewer_bars_than_there_are_is_not_the_session_s(market):
+    """Bars of a vendor, trades of another: what some bars lack, the sum lacks."""
+    day = date(2013, 10, 7)
+    flow = market.rows("GC", day, "footprint_bars").head(N_BARS - 1)
+    told = {"bars": flow.height, "delta": flow["delta"].sum()}
+    market.lay_flow("GC", day, flow, told)
+    market.made("GC")
+    assert market.rows("GC", day)["day_delta"].null_count() == 1
+    later = market.rows("GC", date(2013, 10, 8))
+    assert later["week_delta"].null_count() == N_BARS
+
+
 def test_below_a_session_that_could_not_be_made_nothing_is_counted_on(market):
     """Monday's bars failed: the rest of the contract waits, it does not count without it."""
     key = Key("GC", date(2013, 10, 7))
