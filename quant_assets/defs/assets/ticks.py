@@ -21,7 +21,7 @@ from quant_assets.workflows.recipes.roll_map import RollMapRecipe
     check_specs=range_checks("roll_map"),
 )
 def roll_map(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
-    """Active contract of each futures root and session, by the mode of the settings; never goes back.
+    """Active contract of each futures root and session, by the settings; never goes back.
 
     What is no futures root has no rows here: its partitions are not due.
     """
