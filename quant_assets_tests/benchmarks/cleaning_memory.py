@@ -19,7 +19,7 @@ from quant_assets_tests.benchmarks.measure import equal, say
 
 MOST_MB = 2_500
 _SESSIONS = 20
-_ROWS, _QUICK_ROWS = 2_000_000, 40_000
+_ROWS, _QUICK_ROWS = 2_100_000, 42_000
 _MONTHS = {"G": 2, "J": 4, "M": 6, "Q": 8, "V": 10, "Z": 12}
 _CODES = tuple(f"GC{letter}{year}" for year in (10, 11, 12, 13) for letter in _MONTHS)
 _TICK = 100_000_000

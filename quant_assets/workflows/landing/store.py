@@ -3,7 +3,7 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,10 @@ _VOLUMES = {Landed.TICKS: "qty", Landed.BARS: "volume"}
 
 @dataclass(frozen=True)
 class Stored:
-    """How a file's rows of one partition ended; `changed` where other rows stand there now."""
+    """How a file's rows of one partition ended; `changed` where other rows stand there now.
+
+    `merged` holds the counts alone, no rows.
+    """
 
     partition: Partition
     entry: Entry
@@ -104,7 +107,9 @@ class Store:
             entry = self._commit(partition, merged.frame, self._sources(held))
         stamps = new[time_column(partition.table)].to_physical()
         first, last = int(stamps.min()), int(stamps.max())  # type: ignore[arg-type]
-        return Stored(partition, entry, merged, changed, first, last)
+        # All that a file stored is held until its report: its counts, and never its rows.
+        counted = replace(merged, frame=merged.frame.clear())
+        return Stored(partition, entry, counted, changed, first, last)
 
     def set_aside(self, partition: Partition, rows: pl.DataFrame) -> Entry:
         """Commit a file's bad rows of one session, among those of other files."""
