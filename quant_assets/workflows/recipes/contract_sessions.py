@@ -103,9 +103,13 @@ def _back(before: Sequence[Entry], belongs: Callable[[Entry], bool]) -> Sequence
 def _totals(bars: Entry, flow: Entry | None) -> SessionTotals:
     """Return what a session came to; its delta where every bar has order flow."""
     is_known = flow is not None and flow.stats["bars"] >= bars.rows
-    figures = (float(bars.stats[name]) for name in _TOTALS)
     return SessionTotals(
-        *figures, delta=float(flow.stats["delta"]) if flow and is_known else None, bars=bars.rows
+        open=float(bars.stats["open"]),
+        high=float(bars.stats["high"]),
+        low=float(bars.stats["low"]),
+        volume=float(bars.stats["volume"]),
+        delta=float(flow.stats["delta"]) if flow and is_known else None,
+        bars=bars.rows,
     )
 
 
