@@ -123,15 +123,15 @@ def _stale(workspace: Workspace) -> dict[str, set[date]]:
 
 
 def _reading(workspace: Workspace, session: date) -> dict[str, set[date]]:
-    """Return the other sessions of which something was made from a session's bars, by asset."""
+    """Return the other sessions that were made from a session's bars or profile, by asset."""
     view = LakeView(workspace)
-    bars = f"bars/timeframe=15m/symbol=SPY/{session}"
+    read = {f"bars/timeframe=15m/symbol=SPY/{session}", f"profiles/symbol=SPY/{session}"}
     found = {
         asset: {
             key.session
             for key in KEYS
             for entry in stored_entries(recipe, view, key)
-            if key.session != session and bars in workspace.lake.lineage(entry).inputs
+            if key.session != session and read & set(workspace.lake.lineage(entry).inputs)
         }
         for asset, recipe in recipes().items()
     }
