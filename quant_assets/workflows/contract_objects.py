@@ -94,10 +94,15 @@ def iter_days(workspace: Workspace, parts: ContractParts) -> Iterator[Day]:
 
 
 def contract_sessions(workspace: Workspace) -> dict[str, list[Key]]:
-    """Return the contract periods of which the flat table holds bars, each with its sessions."""
+    """Return the contracts of which the flat table holds bars, each with its sessions.
+
+    A quarter of a symbol without contracts is among them where any of it has order flow: files of
+    all symbols that have bars alone would outgrow the lake. `build_contract` takes those too.
+    """
     return {
         name: [Key(entry.symbol, entry.day) for entry in entries]
         for name, entries in sorted(_by_period(workspace).items())
+        if any(entry.stats["contract"] or entry.stats["bucket"] for entry in entries)
     }
 
 

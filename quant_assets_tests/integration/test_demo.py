@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from quant_assets_tests.integration.command import Root
@@ -45,7 +46,8 @@ def test_a_second_run_makes_nothing_anew_and_says_so(demo):
 def test_the_plan_finds_nothing_left_to_do(demo):
     """Every asset is listed, those by strategy and those without partitions too; none would run."""
     lines = {row["asset"]: row for row in demo.root.rows("plan", "*")}
-    assert {"bars", "model", "backtest", "tear_sheet", "leaderboard", "warehouse"} <= set(lines)
+    named = {"bars", "footprint", "contract_table", "contract_json", "model", "backtest"}
+    assert {*named, "tear_sheet", "leaderboard", "warehouse"} <= set(lines)
     assert {name: row["reasons"] for name, row in lines.items() if row["would_run"]} == {}
     assert lines["model"]["fresh"] == lines["backtest"]["fresh"] == 3
 
@@ -73,6 +75,25 @@ def test_the_market_shows_what_it_was_made_to_show(demo):
     assert len(large) == 2
     assert sum(row["halts"] for row in rows) == 1
     assert {row["day_class"] for row in large} <= {"prime", "secondary", "risk"}
+
+
+def test_its_ticks_show_order_flow(demo):
+    """Both sides, imbalances and stacks in the lake; each contract as a file; a ladder to open."""
+    lake = demo.root.open().lake
+    for root in ("ES", "GC"):
+        bars = pl.concat(lake.read(e) for e in lake.index.entries("footprint_bars", symbol=root))
+        assert bars["unknown_volume"].sum() == 0
+        assert (bars["bid_volume"] > 0).mean() > 0.5
+        for mark in ("imbalance_buy", "imbalance_sell", "stacked_buy", "unfinished_high"):
+            assert bars[mark].sum() > 0
+    written = sorted(
+        path.parent.name for path in demo.root.folder.glob("contracts/*/contract.json")
+    )
+    assert {"ESH24", "ESM24", "GCJ24"} & set(written)
+    ticks = next((demo.root.folder / "raw").glob("synthetic-ES-ticks.sqlite"))
+    out = demo.root.folder / "footprint.parquet"
+    demo.root.run("footprint", str(ticks), "--bar", "5m", "--out", str(out), "--chart")
+    assert "synthetic data" in out.with_suffix(".html").read_text(encoding="utf-8")
 
 
 def test_it_refuses_a_lake_that_holds_real_data(tmp_path):

@@ -24,6 +24,9 @@ FILES = (
 SYMBOLS = ("AIG", "BAC", "ES", "EURUSD", "GC", "SPY")
 STAGES = (
     "bars",
+    "profiles",
+    "levels",
+    "contract_table",
     "bronze_trades",
     "bronze_stats",
     "features",
@@ -67,7 +70,8 @@ def test_every_stage_is_reached_for_every_symbol(built):
     for stage in STAGES:
         assert sorted({entry.symbol for entry in lake.index.entries(stage)}) == list(SYMBOLS)
     assert sorted({entry.symbol for entry in lake.index.entries("roll_map")}) == ["ES", "GC"]
-    assert {entry.symbol for entry in lake.index.entries("clean_ticks")} == {"GC"}
+    for table in ("clean_ticks", "footprint", "footprint_bars"):
+        assert {entry.symbol for entry in lake.index.entries(table)} == {"GC"}
     board = lake.read(lake.index.entries("leaderboard")[0])
     assert sorted(board["strategy"]) == [
         "equity_1m_barriers",
@@ -75,6 +79,26 @@ def test_every_stage_is_reached_for_every_symbol(built):
         "fx_15m_barriers",
     ]
     assert not board["is_stale"].any()
+
+
+def test_volume_is_kept_from_ticks_to_the_flat_table(built):
+    """Whatever was landed of the active contract stands in bars, rows, profile and flat rows."""
+    lake = built.roots[0].open().lake
+
+    def totals(table: str, column: str) -> dict[tuple[str, str], float]:
+        return {
+            (entry.symbol, entry.session): float(lake.read(entry)[column].sum())
+            for entry in lake.index.entries(table)
+            if entry.stats.get("research", True)
+        }
+
+    ticks = totals("clean_ticks", "qty")
+    bars = totals("bars", "volume")
+    assert len(ticks) == 3
+    assert ticks.items() <= bars.items()
+    assert totals("footprint_bars", "volume") == ticks
+    assert totals("contract_table", "volume") == bars
+    assert totals("profiles", "volume") == pytest.approx(bars, rel=1e-12)
 
 
 def test_each_strategy_has_a_tear_sheet_that_makes_no_request(built):

@@ -1,7 +1,7 @@
 """Earlier sessions of a session's week and contract: what they came to, by the index alone."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,7 +11,12 @@ from quant_assets.market.periods import contract_period, week_of
 from quant_assets.storage.index import Entry
 from quant_assets.workflows.recipe import Key
 from quant_assets.workflows.recipes.footprint import footprint_of, tick_units
-from quant_assets.workflows.recipes.neighbours import BARS, research_bars
+from quant_assets.workflows.recipes.neighbours import (
+    BARS,
+    back_while,
+    research_bars,
+    research_history,
+)
 from quant_assets.workflows.view import LakeView, versions_or_absent
 
 _TOTALS = ("open", "high", "low", "volume")
@@ -55,10 +60,10 @@ def sessions_before(view: LakeView, here: Entry) -> SessionsBefore | None:
     SessionsBefore | None
         None where bars of an older code tell no totals yet: they are to be made anew.
     """
-    history = _history(view, here.symbol)
+    history = research_history(view, here.symbol)
     before = history[: bisect_left(history, here.day, key=lambda one: one.day)]
-    period = _back(before, lambda one: period_of(one) == period_of(here))
-    week = _back(before, lambda one: _is_of_week(one, here))
+    period = back_while(before, lambda one: period_of(one) == period_of(here))
+    week = back_while(before, lambda one: _is_of_week(one, here))
     # A week may reach back over the end of a quarter.
     used = max(period, week, key=len)
     if any(one.stats.get(name) is None for one in used for name in _TOTALS):
@@ -75,29 +80,10 @@ def sessions_before(view: LakeView, here: Entry) -> SessionsBefore | None:
     )
 
 
-def _history(view: LakeView, symbol: str) -> list[Entry]:
-    """Return the research bars of every session that has any, oldest first."""
-
-    def gather() -> list[Entry]:
-        calendar = view.workspace.calendar(symbol)
-        found = (research_bars(view, symbol, day) for day in view.sessions(BARS, symbol))
-        return [one for one in found if one and one.rows and calendar.is_session(one.day)]
-
-    return view.remembered("contract_history", (BARS,), symbol, gather)
-
-
 def _is_of_week(one: Entry, here: Entry) -> bool:
     """Whether a session is of the same week and the same contract."""
     is_same = one.stats["contract"] == here.stats["contract"]
     return is_same and week_of(one.day) == week_of(here.day)
-
-
-def _back(before: Sequence[Entry], belongs: Callable[[Entry], bool]) -> Sequence[Entry]:
-    """Return the sessions at the end that belong to the stretch, oldest first."""
-    first = len(before)
-    while first and belongs(before[first - 1]):
-        first -= 1
-    return before[first:]
 
 
 def _totals(bars: Entry, flow: Entry | None) -> SessionTotals:

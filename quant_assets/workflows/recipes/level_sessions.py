@@ -1,7 +1,7 @@
 """Earlier sessions that levels of a session look at: its week, its contract, its anchor."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,7 +11,7 @@ from quant_assets.levels.stretches import Stretch
 from quant_assets.market.periods import contract_period, week_of
 from quant_assets.storage.index import Entry
 from quant_assets.workflows.recipe import Key
-from quant_assets.workflows.recipes.neighbours import BARS, research_bars
+from quant_assets.workflows.recipes.neighbours import BARS, back_while, research_history
 from quant_assets.workflows.view import LakeView, versions_or_absent
 
 FOOTPRINT_ASSET = "footprint"
@@ -55,7 +55,7 @@ def earlier_sessions(view: LakeView, here: Entry, *, anchor: date | None) -> Ear
     anchor
         First session of anchored VWAP; None is the first of the contract or quarter.
     """
-    history = _history(view, here.symbol)
+    history = research_history(view, here.symbol)
     before = history[: bisect_left(history, here.day, key=lambda entry: entry.day)]
     days = {"week": _back(before, here, _same_week), "contract": _back(before, here, _same_period)}
     if anchor is None:
@@ -111,17 +111,6 @@ def merged_profiles(view: LakeView, symbol: str) -> MergedProfiles:
     return view.remembered("merged_profiles", (PROFILES.name,), symbol, MergedProfiles)
 
 
-def _history(view: LakeView, symbol: str) -> list[Entry]:
-    """Return the research bars of every session that has any, oldest first."""
-
-    def gather() -> list[Entry]:
-        calendar = view.workspace.calendar(symbol)
-        found = (research_bars(view, symbol, day) for day in view.sessions(BARS, symbol))
-        return [one for one in found if one and one.rows and calendar.is_session(one.day)]
-
-    return view.remembered("research_history", (BARS,), symbol, gather)
-
-
 def _contract(entry: Entry) -> str | None:
     """Return the contract of a session's bars; None where the symbol has none."""
     contract: str | None = entry.stats["contract"]
@@ -137,28 +126,20 @@ def _same_period(one: Entry, here: Entry) -> bool:
     return one_period == contract_period(here.symbol, here.day, _contract(here))
 
 
-def _back(before: list[Entry], here: Entry, belongs: Callable[[Entry, Entry], bool]) -> list[Entry]:
+def _back(
+    before: list[Entry], here: Entry, belongs: Callable[[Entry, Entry], bool]
+) -> Sequence[Entry]:
     """Return the sessions right before one that belong to it and are of its contract."""
-    first = len(before)
-    while first and belongs(before[first - 1], here):
-        if _contract(before[first - 1]) != _contract(here):
-            break
-        first -= 1
-    return before[first:]
+    return back_while(before, lambda one: belongs(one, here) and _contract(one) == _contract(here))
 
 
-def _last_week(before: list[Entry], here: Entry) -> list[Entry]:
+def _last_week(before: list[Entry], here: Entry) -> Sequence[Entry]:
     """Return the sessions of the last week before a session's own that has any."""
-    end = len(before)
-    while end and _same_week(before[end - 1], here):
-        end -= 1
-    first = end
-    while first and _same_week(before[first - 1], before[end - 1]):
-        first -= 1
-    return before[first:end]
+    earlier = before[: len(before) - len(back_while(before, lambda one: _same_week(one, here)))]
+    return back_while(earlier, lambda one: _same_week(one, earlier[-1]))
 
 
-def _marks(entries: list[Entry], here: Entry) -> Marks | None:
+def _marks(entries: Sequence[Entry], here: Entry) -> Marks | None:
     """Return the extremes and the last close of some sessions, if all are of one contract.
 
     None too where bars of an older code told no extremes yet: they are made anew.

@@ -1,6 +1,6 @@
 """Sessions around a partition: what was landed, and the bars before and after."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -42,6 +42,25 @@ def research_bars(view: LakeView, symbol: str, session: date) -> Entry | None:
     """Return the bars that research uses on a session, or None where there are none."""
     found = (e for e in view.at(BARS, symbol, session) if e.stats.get("research"))
     return next(found, None)
+
+
+def research_history(view: LakeView, symbol: str) -> list[Entry]:
+    """Return the research bars of every session that has any, oldest first."""
+
+    def gather() -> list[Entry]:
+        calendar = view.workspace.calendar(symbol)
+        found = (research_bars(view, symbol, day) for day in view.sessions(BARS, symbol))
+        return [one for one in found if one and one.rows and calendar.is_session(one.day)]
+
+    return view.remembered("research_history", (BARS,), symbol, gather)
+
+
+def back_while(before: Sequence[Entry], belongs: Callable[[Entry], bool]) -> Sequence[Entry]:
+    """Return the sessions at the end that belong to a stretch, oldest first."""
+    first = len(before)
+    while first and belongs(before[first - 1]):
+        first -= 1
+    return before[first:]
 
 
 @dataclass(frozen=True)
