@@ -42,15 +42,23 @@ def expected_contracts(view: LakeView, keys: Iterable[Key]) -> set[str]:
 
 
 def _expected(view: LakeView, key: Key) -> str | None:
-    """Return the contract period that a session would belong to, None where nothing tells."""
+    """Return the contract that a session would belong to; None where nothing tells one."""
+    if view.workspace.instrument(key.symbol).asset_class is not AssetClass.FUTURE:
+        return _expected_quarter(view, key)
     here = research_bars(view, key.symbol, key.session)
     if here is not None:
         return period_of(here)
-    if view.workspace.instrument(key.symbol).asset_class is not AssetClass.FUTURE:
-        return contract_period(key.symbol, key.session, None)
     decided = active_contract(view, key.symbol, key.session)
     if decided is not None:
         return contract_period(key.symbol, key.session, decided.stats["contract"])
     landed = [e for table in LANDED_TABLES for e in view.at(table, key.symbol, key.session)]
     most = max(landed, key=lambda entry: (entry.rows, entry.name), default=None)
     return most.levels.get("contract") if most else None
+
+
+def _expected_quarter(view: LakeView, key: Key) -> str | None:
+    """Return the quarter of a symbol without contracts, if trades of any of it were landed."""
+    quarter = contract_period(key.symbol, key.session, None)
+    traded = view.sessions("raw_ticks", key.symbol)
+    has_trades = any(contract_period(key.symbol, day, None) == quarter for day in traded)
+    return quarter if has_trades else None

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -17,26 +17,41 @@ from quant_assets.workflows.contract_objects import build_contract
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.plan import INPUT, plan_assets
 from quant_assets.workflows.workspace import Workspace
-from quant_assets_tests.defs.automation.market import close_at, sessions, write_csv
+from quant_assets_tests.defs.automation.market import put
 
-DAYS = sessions(date(2024, 3, 27), date(2024, 4, 3))
-NAMES = ["EURUSD-2024Q1", "EURUSD-2024Q2"]
-NOON = datetime(2024, 4, 2, 12, tzinfo=UTC)
+FIRST, N_DAYS = date(2024, 3, 29), 5
+SYMBOL = "BTCUSDT"
+NAMES = [f"{SYMBOL}-2024Q1", f"{SYMBOL}-2024Q2"]
+FILE = f"{SYMBOL}-spot.trades.csv"
 FILES = ("contract_json", "contract_parquet")
+_DAY_MS, _GAP_MS = 86_400_000, 20_000
+
+
+def write_trades(file: Path, *, last_price: float) -> None:
+    """Write 60 trades of each day over a quarter's end; the last one has a price of its own."""
+    first = (FIRST - date(1970, 1, 1)).days * _DAY_MS
+    rows = [
+        [first + day * _DAY_MS + n * _GAP_MS, 70_000 + n % 7, 1 + n % 3, ("buy", "sell")[n % 2]]
+        for day in range(N_DAYS)
+        for n in range(60)
+    ]
+    rows[-1][1] = last_price
+    lines = [",".join(str(value) for value in row) for row in rows]
+    put(file, "\n".join(["timestamp,price,amount,side", *lines, ""]))
 
 
 class Desk:
-    """A data root with a currency pair over a quarter's end, and its Dagster instance."""
+    """A data root with a coin's trades over a quarter's end, and its Dagster instance."""
 
     def __init__(self, root: Path, instance: dg.DagsterInstance) -> None:
         self.workspace = Workspace.open(root)
         self.instance = instance
-        self.land({})
+        self.land(70_001.0)
 
-    def land(self, closes: dict) -> None:
-        """Land the bars, some of them with another close."""
-        file = self.workspace.root / "raw" / "EURUSD15.csv"
-        write_csv(file, DAYS, seed=1, closes=closes)
+    def land(self, last_price: float) -> None:
+        """Land the trades."""
+        file = self.workspace.root / "raw" / FILE
+        write_trades(file, last_price=last_price)
         list(ingest_files(self.workspace, [file]))
 
     def plan(self) -> dict[str, dict[str, int]]:
@@ -103,8 +118,7 @@ def test_contracts_are_written_kept_and_written_again(desk):
         assert read_contract_parquet(folder / "contract.parquet") == contract
     assert not any(desk.plan().values())
     assert desk.make() == {asset: Counter(f"kept {name}" for name in NAMES) for asset in FILES}
-    file = desk.workspace.root / "raw" / "EURUSD15.csv"
-    desk.land({NOON: close_at(file, NOON) + 1e-5})
+    desk.land(70_002.0)
     assert desk.plan()["contract_json"] == {INPUT: 1}
     wanted = Counter([f"kept {NAMES[0]}", f"made {NAMES[1]}"])
     assert desk.make() == dict.fromkeys(FILES, wanted)
@@ -122,7 +136,7 @@ def test_the_page_of_a_contract_tells_what_it_holds(desk):
         contract = build_contract(desk.workspace, NAMES[1])
         assert told["rows"] == sum(len(day.bars) for day in contract.days)
         assert (told["weeks"], told["days"]) == (1, len(list(contract.days)))
-        assert told["timeframe"] == "15m"
+        assert told["timeframe"] == "1m"
         assert told["synthetic"] is False
         path = Path(told["path"])
         assert path.stat().st_size == told["bytes"]
