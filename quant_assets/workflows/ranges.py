@@ -104,6 +104,8 @@ def _by_threads(
     Only the making and the commits are the threads': what is planned, taken into the view and told
     is as by turns.
     """
+    # Computed once, here: two threads of CPython 3.11 that parse at once break each other's trees.
+    recipe_code_version(recipe)
     with ThreadPoolExecutor(workspace.threads, thread_name_prefix="range") as pool:
         begun: deque[tuple[Key, Future[_Stored] | None]] = deque()
         for key in keys:

@@ -128,7 +128,7 @@ def test_what_lands_is_clean_or_in_quarantine(workspace):
     bad = bad.with_columns(session=pl.lit(DAYS[1]))
     workspace.lake.commit(RAW_TICKS, {"symbol": SYMBOL}, bad, Lineage("landed"), session=DAYS[1])
     outcomes = make(workspace, DAYS)
-    assert [one.status for one in outcomes] == [Status.MADE] * 4
+    assert [(one.status, one.reason) for one in outcomes] == [(Status.MADE, "")] * 4
     assert [one.rows for one in outcomes] == [1000, 1, 1000, 1000]
     assert outcomes[1].counts["set_aside_non_positive_price"] == 2
     (aside,) = workspace.lake.index.entries(QUARANTINE.name)

@@ -10,6 +10,7 @@ import pytest
 
 from quant_assets.market.errors import PartitionReplacedError
 from quant_assets.storage.state import FAILURES
+from quant_assets.workflows import ranges
 from quant_assets.workflows.ranges import Outcome, make_range
 from quant_assets.workflows.recipe import Key, Made, Plan, Status
 from quant_assets.workflows.recipes.clean_ticks import CleanTicksRecipe
@@ -82,6 +83,20 @@ def test_partitions_are_made_at_once(tmp_path):
         recipe = Parallel(lambda _: meeting.wait())
         outcomes = list(make_range(workspace, recipe, KEYS[:4]))
     assert {one.status for one in outcomes} == {Status.MADE}
+
+
+def test_code_is_read_by_no_thread(tmp_path, monkeypatch):
+    """The parser is not safe to use from several threads at once: its first use is by turns."""
+    asked: list[threading.Thread] = []
+
+    def versions(*_: object) -> str:
+        asked.append(threading.current_thread())
+        return "code"
+
+    monkeypatch.setattr(ranges, "code_version", versions)
+    with landed(tmp_path / "data", threads=2) as workspace:
+        assert list(make_range(workspace, Parallel(), KEYS[:4]))
+    assert asked[0] is threading.main_thread()
 
 
 def test_what_was_replaced_meanwhile_is_planned_anew(tmp_path):
