@@ -33,7 +33,7 @@ class SourceFile:
     name
         File name as given; symbol and timeframe of a CSV come from it.
     sha256
-        Hex digest of its bytes.
+        Hex digest of its bytes; empty where a database is read while it is hashed.
     size
         Bytes.
     symbol

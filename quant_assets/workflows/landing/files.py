@@ -2,9 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
+from typing import IO
 
 SIDE_FILES = frozenset(
     {"manifest.json", "metadata.json", "condition.json", "symbology.json", "synthetic.json"}
@@ -21,23 +25,33 @@ _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Identity:
-    """What a file was when it was looked at.
+class Look:
+    """What a file was when it was looked at, before its bytes were read.
 
     Parameters
     ----------
-    sha256
-        Of its bytes; of a SQLite database's and its write-ahead log's, where it has one.
-    size
-        Bytes of the file itself.
+    parts
+        The file, and behind a SQLite database its write-ahead log, where it has one.
     stamps
-        Size and time of change of all that was hashed.
+        Size and time of change of each part.
     """
 
-    sha256: str
-    size: int
+    parts: tuple[Path, ...]
     stamps: tuple[tuple[int, int], ...]
     is_sqlite: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file itself."""
+        return self.stamps[0][0]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """SHA-256 of a file's bytes, over all parts of it, and what it was before they were read."""
+
+    sha256: str
+    look: Look
 
 
 def named_files(paths: Iterable[Path], *, root: Path) -> Iterator[Path]:
@@ -79,8 +93,8 @@ def _is_market_file(name: str) -> bool:
     return _is_shown(name) and name.lower() not in SIDE_FILES and not name.endswith(SIDE_SUFFIXES)
 
 
-def identify(path: Path) -> Identity:
-    """Hash a file, and with a SQLite database the log that holds its latest rows."""
+def look_at(path: Path) -> Look:
+    """Look at a file, and with a SQLite database at the log that holds its latest rows."""
     with path.open("rb") as file:
         is_sqlite = file.read(len(_SQLITE)) == _SQLITE
     parts = [path]
@@ -88,19 +102,47 @@ def identify(path: Path) -> Identity:
     if is_sqlite and log.is_file() and log.stat().st_size:
         parts.append(log)
     stamps = tuple((stat.st_size, stat.st_mtime_ns) for stat in (p.stat() for p in parts))
+    return Look(tuple(parts), stamps, is_sqlite)
+
+
+def identify(path: Path) -> Identity:
+    """Hash a file, and with a SQLite database the log that holds its latest rows."""
+    look = look_at(path)
+    with hashing(look) as sha256:
+        return Identity(sha256(), look)
+
+
+@contextmanager
+def hashing(look: Look) -> Iterator[Callable[[], str]]:
+    """Hash a file in a thread of its own, while it is read; give what waits for the digest.
+
+    The parts are opened before and closed after all that is done meanwhile: closing a database
+    drops the locks by which SQLite reads it, because POSIX locks belong to the process. Whoever
+    leaves before the digest is there does not wait for it.
+    """
+    is_left = Event()
+    with ExitStack() as opened, ThreadPoolExecutor(1, thread_name_prefix="hash") as thread:
+        files = [opened.enter_context(part.open("rb")) for part in look.parts]
+        pending = thread.submit(_digest, files, is_left)
+        try:
+            yield pending.result
+        finally:
+            is_left.set()
+
+
+def _digest(files: Iterable[IO[bytes]], is_left: Event) -> str:
+    """Return SHA-256 over files one after the other; of no use once nobody waits for it."""
     digest = hashlib.sha256()
-    for part in parts:
-        with part.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-    return Identity(digest.hexdigest(), stamps[0][0], stamps, is_sqlite)
+    for file in files:
+        while (block := file.read(_BLOCK)) and not is_left.is_set():
+            digest.update(block)
+    return digest.hexdigest()
 
 
-def is_as_before(path: Path, identity: Identity) -> bool:
-    """Whether nothing was written to the file since it was identified."""
-    parts = [path, path.with_name(f"{path.name}-wal")][: len(identity.stamps)]
+def is_as_before(look: Look) -> bool:
+    """Whether nothing was written to a file since it was looked at."""
     try:
-        now = tuple((stat.st_size, stat.st_mtime_ns) for stat in (p.stat() for p in parts))
+        stats = [part.stat() for part in look.parts]
     except FileNotFoundError:
         return False
-    return now == identity.stamps
+    return tuple((stat.st_size, stat.st_mtime_ns) for stat in stats) == look.stamps

@@ -14,6 +14,11 @@ MARK_FILE = "synthetic.json"
 MIX = "synthetic_mix"
 
 
+def has_mark(path: Path) -> bool:
+    """Whether something stands beside a file that may call its bytes synthetic."""
+    return path.with_name(MARK_FILE).exists()
+
+
 def origin_of(path: Path, sha256: str) -> Origin:
     """Return what `synthetic.json` beside a file says of its bytes; real where it says nothing."""
     try:

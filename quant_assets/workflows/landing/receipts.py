@@ -78,6 +78,14 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
+def may_be_known(state: State, options: str, size: int) -> bool:
+    """Whether a file of this size landed rows with these options: its hash would tell if it did."""
+    return any(
+        row["status"] != FileStatus.REJECT and row["report"]["size"] == size
+        for row in state.select(RECEIPTS, options=options)
+    )
+
+
 def find_receipt(state: State, sha256: str, options: str) -> Receipt | None:
     """Return the receipt of a file that landed rows; a rejected one is read anew."""
     for row in state.select(RECEIPTS, sha256=sha256, options=options):
@@ -97,7 +105,7 @@ def write_receipt(
         "name": source.name.encode(errors="replace").decode(),
         "format": report.format,
         "status": report.status.value,
-        "report": _to_json(report, keys),
+        "report": _to_json(report, keys) | {"size": source.size},
     }
     state.upsert(RECEIPTS, [row])
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -18,15 +18,16 @@ from quant_assets.storage.index import Entry
 from quant_assets.storage.layout import TEMPORARY
 from quant_assets.storage.readers.base import Reader, SourceFile
 from quant_assets.ticks.schema import QUARANTINE
-from quant_assets.workflows.landing.files import Identity, identify, is_as_before
+from quant_assets.workflows.landing.files import Look, hashing, is_as_before, look_at
 from quant_assets.workflows.landing.intake import Intake
-from quant_assets.workflows.landing.marks import origin_of, refuse_mix
+from quant_assets.workflows.landing.marks import has_mark, origin_of, refuse_mix
 from quant_assets.workflows.landing.partition import Partition
 from quant_assets.workflows.landing.quarantine import give_homes
 from quant_assets.workflows.landing.receipts import (
     RESTATED,
     find_receipt,
     is_in_lake,
+    may_be_known,
     options_of,
     unchanged,
     write_receipt,
@@ -50,6 +51,9 @@ Opener = Callable[[SourceFile, Path], Reader]
 
 FileProgress = Callable[[int, int], None]
 """Called while a file is read, with the bytes read so far and the file's size."""
+
+Digest = Callable[[], str]
+"""Waits for SHA-256 of the file, which is taken meanwhile."""
 
 UNKNOWN_FORMAT = "unknown"
 
@@ -82,28 +86,42 @@ class _Landing:
     def run(self) -> FileReport:
         """Read, judge and store the file.
 
+        A tick database is hashed while it is read, where nothing hangs on its hash before the
+        commit: no file of its size was landed so before, and no mark lies beside it. Its own
+        reader asks for no hash.
+
         Raises
         ------
         FileRejectedError
             If nothing of it may be committed; nothing was.
         """
-        identity = self._identity()
-        source = self._source(identity)
+        look = self._look()
+        source = self._source(look)
         options = options_of(self.workspace, source)
-        state, lake = self.workspace.state, self.workspace.lake
-        receipt = find_receipt(state, source.sha256, options)
-        if receipt and is_in_lake(lake, receipt):
-            return unchanged(receipt, str(self.offer.path))
+        with hashing(look) as digest:
+            state, path = self.workspace.state, self.offer.path
+            may_wait = look.is_sqlite and not has_mark(path)
+            if not may_wait or may_be_known(state, options, look.size):
+                source = replace(source, sha256=digest())
+                receipt = find_receipt(state, source.sha256, options)
+                if receipt and is_in_lake(self.workspace.lake, receipt):
+                    return unchanged(receipt, str(path))
+            return self._receive(look, source, options, digest)
+
+    def _receive(self, look: Look, source: SourceFile, options: str, digest: Digest) -> FileReport:
+        """Read, judge and store a file that was not landed before, and write its receipt."""
+        state = self.workspace.state
         try:
-            report, entries = self._land(source, identity)
+            report, entries = self._land(look, source, digest)
         except FileRejectedError as error:
-            write_receipt(state, source, options, self.rejected(error), [])
+            hashed = replace(source, sha256=digest())
+            write_receipt(state, hashed, options, self.rejected(error), [])
             raise
-        if is_as_before(self.offer.path, identity):
-            write_receipt(state, source, options, report, entries)
+        if is_as_before(look):
+            write_receipt(state, replace(source, sha256=digest()), options, report, entries)
         return report
 
-    def _identity(self) -> Identity:
+    def _look(self) -> Look:
         """Look at the file, or reject what is none."""
         path = self.offer.path
         if not path.is_file():
@@ -115,20 +133,22 @@ class _Landing:
                 found="it is no regular file" if is_there else "there is no such file",
                 remedy="Check the path.",
             )
-        return identify(path)
+        return look_at(path)
 
-    def _source(self, identity: Identity) -> SourceFile:
-        """Return the file as readers want it."""
+    def _source(self, look: Look) -> SourceFile:
+        """Return the file as readers want it, not hashed yet."""
         return SourceFile(
             path=self.offer.path,
             name=self.offer.path.name,
-            sha256=identity.sha256,
-            size=identity.size,
+            sha256="",
+            size=look.size,
             symbol=self.offer.symbol,
             zone=self.offer.zone,
         )
 
-    def _land(self, source: SourceFile, identity: Identity) -> tuple[FileReport, list[Entry]]:
+    def _land(
+        self, look: Look, source: SourceFile, digest: Digest
+    ) -> tuple[FileReport, list[Entry]]:
         """Read all of the file, and then commit it."""
         origin = origin_of(source.path, source.sha256)
         refuse_mix(self.workspace.state, origin, source.name)
@@ -137,7 +157,8 @@ class _Landing:
             intake = Intake(self.workspace, spill)
             reader = self.opener(source, spill.folder)
             rows_in = self._read(reader, intake, source.size)
-            self._check_unchanged(identity)
+            receipt = SourceReceipt(digest(), source.name)
+            self._check_unchanged(look)
             repeated = settle(self.workspace, intake)
             landed = landed_partitions(intake)
             kept = sum(spill.rows(partition) for partition in landed)
@@ -146,7 +167,7 @@ class _Landing:
             )
             if not landed:
                 return self._all_set_aside(intake, rows_in), []
-            store = Store(self.workspace, SourceReceipt(source.sha256, source.name), origin)
+            store = Store(self.workspace, receipt, origin)
             stored, entries = self._commit(intake, landed, store)
         _remark_restated(intake.reasons, stored)
         return self._report(intake, stored, rows_in, repeated), entries
@@ -161,9 +182,9 @@ class _Landing:
         self.progress(size, size)
         return reader.tally.rows_in
 
-    def _check_unchanged(self, identity: Identity) -> None:
+    def _check_unchanged(self, look: Look) -> None:
         """Reject a file that grew while it was read; a database gives a consistent view."""
-        if not identity.is_sqlite and not is_as_before(self.offer.path, identity):
+        if not look.is_sqlite and not is_as_before(look):
             raise FileRejectedError(
                 rule="changed_while_read",
                 where="",
