@@ -21,6 +21,12 @@ VOL, BID, ASK, UNK, MIN_DELTA, MAX_DELTA, CUM_DELTA = range(7)
 
 N_INTS, N_REALS = 12, 7
 
+GOES_ON, BY_OWN_TRADE, BY_NEXT_TRADE, BY_SESSION = range(4)
+"""What ends a bar: nothing yet, its last trade, the trade after it, or its session's end."""
+
+UNTIL_SESSION_ENDS = np.iinfo(np.int64).min
+"""Stands for the end of a bar that is over with its session, which a kernel does not know."""
+
 _FREE = np.iinfo(np.int64).min
 _SPREAD = np.int64(-7046029254386353131)
 _DAY_NS = 86_400_000_000_000
@@ -170,6 +176,8 @@ def open_bar(
     else:
         # Bars that begin on one stamp must still have starts of their own.
         ints[START] = max(ts, ints[START] + 1)
+    if kind != TIME:
+        ints[END] = UNTIL_SESSION_ENDS
     ints[COUNT] = 0
     ints[OPEN] = ints[HIGH] = ints[LOW] = price
     reals[VOL] = reals[BID] = reals[ASK] = reals[UNK] = 0.0
@@ -187,26 +195,28 @@ def end_of_bar(
     ints: np.ndarray,
     reals: np.ndarray,
     first: int,
-) -> tuple[int, bool]:
-    """Return the row at which the open bar's trades end, from `first` on, and whether it is over.
+) -> tuple[int, int]:
+    """Return the row at which the open bar's trades end, from `first` on, and what ends the bar.
 
     Arrays and kinds are those of `add_trades`. The rows end where the chunk does, the bar may not.
     """
     volume, count = reals[VOL], ints[COUNT]
     high, low = ints[HIGH], ints[LOW]
     for idx in range(first, ts_ns.shape[0]):
-        if session[idx] != ints[SESSION] or (kind == TIME and ts_ns[idx] >= ints[END]):
-            return idx, True
+        if session[idx] != ints[SESSION]:
+            return idx, BY_SESSION
+        if kind == TIME and ts_ns[idx] >= ints[END]:
+            return idx, BY_NEXT_TRADE
         if kind in (TIME, DAILY) or not qty[idx] > 0.0:
             continue
         high, low = max(high, price[idx]), min(low, price[idx])
         if kind == RANGE and high - low > size:
-            return idx, True
+            return idx, BY_NEXT_TRADE
         volume += qty[idx]
         count += 1
         if (kind == VOLUME and volume >= size) or (kind == TRADES and count >= size):
-            return idx + 1, True
-    return ts_ns.shape[0], False
+            return idx + 1, BY_OWN_TRADE
+    return ts_ns.shape[0], GOES_ON
 
 
 @njit(cache=True, nogil=True)
@@ -357,13 +367,15 @@ def add_trades(
                 at += 1
                 continue
             open_bar(ints, reals, session[at], ts_ns[at], price[at], kind, size_ns)
-        end, is_over = end_of_bar(ts_ns, session, price, qty, kind, size, ints, reals, at)
+        end, cause = end_of_bar(ts_ns, session, price, qty, kind, size, ints, reals, at)
         sum_bar(ts_ns, price, qty, side, ints, reals, at, end)
         at = sum_cells(price, qty, side, bucket, ints, keys, sums, trades, used, at, end)
         while at < end:
             keys, sums, trades, used = _grown(keys, sums, trades, used, ints[N_CELLS])
             at = sum_cells(price, qty, side, bucket, ints, keys, sums, trades, used, at, end)
-        if is_over:
+        if cause != GOES_ON:
+            if kind != TIME and cause != BY_SESSION:
+                ints[END] = ints[LAST_TS] if cause == BY_OWN_TRADE else ts_ns[end]
             n_rows = close_bar(
                 ints, reals, keys, sums, trades, used,
                 bar_ints, bar_reals, row_keys, row_sums, row_trades, n_bars, n_rows,

@@ -62,7 +62,8 @@ class FootprintBuilder:
     tick
         Tick size in 1e-9, the unit of range bars; needed for these alone.
     calendar
-        Tells when a session ends, which is when its `1d` bar is known; needed for these alone.
+        Tells when a session ends: then its `1d` bar is known, and whatever other bar it cuts.
+        Needed for `1d`; without it a bar that is cut counts as known at its last trade.
 
     Raises
     ------
@@ -88,7 +89,8 @@ class FootprintBuilder:
             )
         self._bucket, self._calendar, self._rules = bucket, calendar, rules
         self._ints = np.zeros(cells.N_INTS, dtype=np.int64)
-        self._ints[[cells.SESSION, cells.LAST_TS]] = np.iinfo(np.int32).min
+        self._ints[[cells.START, cells.LAST_TS]] = np.iinfo(np.int64).min
+        self._ints[cells.SESSION] = np.iinfo(np.int32).min
         self._reals = np.zeros(cells.N_REALS, dtype=np.float64)
         self._cells = cells.empty_cells(_FIRST_CELLS)
 
@@ -159,10 +161,15 @@ class FootprintBuilder:
         return Footprints(pl.concat(rows), pl.concat(bars))
 
     def _ends(self, bar_ints: Ints) -> Ints:
-        """Return when each bar is known."""
-        if self._kind == cells.TIME:
-            return bar_ints[:, cells.END]
-        if self._kind != cells.DAILY or self._calendar is None:
+        """Return when each bar is known; never before its start, which may have been moved."""
+        ends = bar_ints[:, cells.END].copy()
+        is_cut = ends == cells.UNTIL_SESSION_ENDS
+        ends[is_cut] = self._session_ends(bar_ints[is_cut])
+        return np.maximum(ends, bar_ints[:, cells.START])
+
+    def _session_ends(self, bar_ints: Ints) -> Ints:
+        """Return the ends of some bars' sessions; without a calendar their last trades."""
+        if self._calendar is None:
             return bar_ints[:, cells.LAST_TS]
         days = bar_ints[:, cells.SESSION].astype("datetime64[D]").tolist()
         ends = [self._calendar.bounds(day).next_start_ns for day in days]

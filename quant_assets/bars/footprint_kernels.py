@@ -125,9 +125,9 @@ def read_bars(
         for idx in range(n_rows):
             total += volume[idx]
         large = absorption_ratio * total / n_rows
-        middle = bar_ints[bar, HIGH] + bar_ints[bar, LOW]
-        twice = 2 * bar_ints[bar, CLOSE]
-        flags[bar, 2] = (volume[top] >= large and twice < middle) or (
-            volume[bottom] >= large and twice > middle
+        below = bar_ints[bar, HIGH] - bar_ints[bar, CLOSE]
+        above = bar_ints[bar, CLOSE] - bar_ints[bar, LOW]
+        flags[bar, 2] = (volume[top] >= large and above < below) or (
+            volume[bottom] >= large and above > below
         )
     return area, counts, flags

@@ -10,7 +10,11 @@ from quant_assets.market.columns import PRICE_SCALE
 _SUMS = ("bid_volume", "ask_volume", "unknown_volume", "delta")
 
 
-def coarser_rows(rows: pl.DataFrame, *, bucket: int) -> pl.DataFrame:
+_BAR = ("session", "bar_start")
+"""A session that starts inside a bucket gives both sessions a bar of that start."""
+
+
+def coarser_rows(rows: pl.DataFrame, *, bucket: int, factor: int) -> pl.DataFrame:
     """Return rows of wider buckets, each the sum of the rows within it.
 
     Parameters
@@ -18,15 +22,18 @@ def coarser_rows(rows: pl.DataFrame, *, bucket: int) -> pl.DataFrame:
     rows
         Table `footprint`, in order.
     bucket
-        Width of the wider buckets in 1e-9.
+        Width of the rows in 1e-9.
+    factor
+        How many of them make a wider one.
     """
-    units = (pl.col("price") * PRICE_SCALE).round().cast(pl.Int64)
-    wider = rows.with_columns(units.floordiv(bucket).alias("price"))
-    summed = wider.group_by("session", "bar_start", "price", maintain_order=True).agg(
+    keys = (pl.col("price") * PRICE_SCALE / bucket).round().cast(pl.Int64)
+    wider = rows.with_columns(keys.floordiv(factor).alias("price"))
+    summed = wider.group_by(*_BAR, "price", maintain_order=True).agg(
         pl.col(*_SUMS).sum(), pl.col("trades").sum().cast(pl.UInt32)
     )
     # Divided by numpy: polars multiplies by the inverse, which is one bit off for many prices.
-    return summed.with_columns(price=pl.Series(summed["price"].to_numpy() * bucket / PRICE_SCALE))
+    width = bucket * factor
+    return summed.with_columns(price=pl.Series(summed["price"].to_numpy() * width / PRICE_SCALE))
 
 
 def mark_rows(rows: pl.DataFrame, *, bucket: int, rules: FootprintRules) -> pl.DataFrame:
@@ -35,7 +42,7 @@ def mark_rows(rows: pl.DataFrame, *, bucket: int, rules: FootprintRules) -> pl.D
     Parameters
     ----------
     rows
-        Table `footprint`, in order of (bar_start, price).
+        Table `footprint`, in order of (session, bar_start, price).
     bucket
         Width of the rows in 1e-9.
 
@@ -48,15 +55,14 @@ def mark_rows(rows: pl.DataFrame, *, bucket: int, rules: FootprintRules) -> pl.D
     key = (pl.col("price") * PRICE_SCALE / bucket).round().cast(pl.Int64)
     total = pl.col("bid_volume") + pl.col("ask_volume") + pl.col("unknown_volume")
     keyed = rows.with_columns(key=key, volume=total)
-    bars = keyed.partition_by("bar_start", maintain_order=True) or [keyed]
+    bars = keyed.partition_by(_BAR, maintain_order=True) or [keyed]
     marked = pl.concat([_with_area(bar, rules.value_area_share) for bar in bars])
-    beside = keyed.select("bar_start", "key", "bid_volume", "ask_volume")
-    below = beside.select("bar_start", pl.col("key") + 1, below="bid_volume")
-    above = beside.select("bar_start", pl.col("key") - 1, above="ask_volume")
-    joined = marked.join(below, on=["bar_start", "key"], how="left", maintain_order="left").join(
-        above, on=["bar_start", "key"], how="left", maintain_order="left"
-    )
-    lowest, highest = (getattr(pl.col("key"), end)().over("bar_start") for end in ("min", "max"))
+    below = keyed.select(*_BAR, pl.col("key") + 1, below="bid_volume")
+    above = keyed.select(*_BAR, pl.col("key") - 1, above="ask_volume")
+    joined = marked
+    for beside in (below, above):
+        joined = joined.join(beside, on=[*_BAR, "key"], how="left", maintain_order="left")
+    lowest, highest = (getattr(pl.col("key"), end)().over(_BAR) for end in ("min", "max"))
     return joined.with_columns(
         buy_imbalance=_outweighs("ask_volume", "below", rules) & (pl.col("key") > lowest),
         sell_imbalance=_outweighs("bid_volume", "above", rules) & (pl.col("key") < highest),

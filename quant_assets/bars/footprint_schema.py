@@ -46,7 +46,10 @@ class FootprintBarsSchema(dy.Schema):
         "before by 1 ns where both share one",
         key=True,
     )
-    bar_end = instant("when the bar is known: end of a bar of time, else its last trade's stamp")
+    bar_end = instant(
+        "when the bar is known: end of a bar of time; stamp of the trade that ended another; start "
+        "of the next session for what the session's end cuts"
+    )
     open = real("first price", unit="price")
     high = real("highest price", unit="price")
     low = real("lowest price", unit="price")

@@ -178,6 +178,6 @@ def _instants(stamps_ns: Ints) -> pl.Series:
 
 
 def _edges(keys: Ints, bucket: int) -> Floats:
-    """Return the lower edges of buckets, each the Float64 nearest to its decimal value."""
+    """Return the lower edges of buckets: below 9 million the Float64 nearest to the decimal."""
     edges: Floats = keys * bucket / PRICE_SCALE
     return edges

@@ -13,6 +13,7 @@ from quant_assets.contracts.schema import (
     STRETCHES,
 )
 from quant_assets.contracts.totals import NOTHING_BEFORE, Before
+from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import SchemaError
 from quant_assets.market.timeframes import Timeframe
 
@@ -21,6 +22,7 @@ def flatten_session(
     bars: pl.DataFrame,
     *,
     timeframe: Timeframe,
+    next_start_ns: int,
     order_flow: pl.DataFrame | None = None,
     levels: pl.DataFrame | None = None,
     week: Before = NOTHING_BEFORE,
@@ -32,6 +34,8 @@ def flatten_session(
     ----------
     bars
         All bars of one session, in the columns of `BARS`.
+    next_start_ns
+        Start of the next session, at which a `1d` bar is known.
     order_flow
         Its footprint bars; None, or no row of a bar, leaves the bar's order flow null. A row of
         no bar is left out: bars of a vendor may know fewer of them than the trades.
@@ -52,9 +56,10 @@ def flatten_session(
     SchemaError
         If a bar has two rows on one side, or levels speak of bars that are not there.
     """
-    rows = bars.sort("bar_start").with_columns(
-        known_at=pl.col("bar_start") + pl.duration(nanoseconds=timeframe.ns)
-    )
+    end = pl.col("bar_start").to_physical() + timeframe.ns
+    if timeframe.is_daily:
+        end = pl.lit(next_start_ns)
+    rows = bars.sort("bar_start").with_columns(known_at=end.cast(UTC_NS))
     if levels is not None and (foreign := levels.join(rows, on="bar_start", how="anti").height):
         raise _unlike(rows, f"{foreign} rows of levels are of no bar")
     joined = _joined(rows, order_flow, ORDER_FLOW_COLUMNS)

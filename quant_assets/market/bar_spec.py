@@ -29,7 +29,8 @@ class BarSpec:
     Parameters
     ----------
     size
-        Nanoseconds, quantity, trades, or ticks between high and low, by kind.
+        Nanoseconds, quantity, trades, or ticks between high and low, by kind. A quantity is
+        compared with a Float64 sum: ten trades of 0.1 may lie one bit below 1.
     """
 
     kind: BarKind

@@ -32,15 +32,27 @@ def infer_tick_size(prices: npt.NDArray[np.float64]) -> float | None:
         The step; None where no price is left.
     """
     usable = np.asarray(prices, dtype=np.float64)
-    usable = usable[np.isfinite(usable) & (usable != 0)]
-    if usable.size == 0:
+    usable = usable[np.isfinite(usable)]
+    step = infer_tick_units(np.rint(usable * _UNITS_OF_ONE).astype(np.int64))
+    return None if step is None else step / _UNITS_OF_ONE
+
+
+def infer_tick_units(prices: npt.NDArray[np.int64]) -> int | None:
+    """Return the step that `infer_tick_size` tells, as a whole number of 1e-9.
+
+    Parameters
+    ----------
+    prices : int64 array of shape (n,)
+        Prices in 1e-9; zeros are left out. Large ones keep all their digits here.
+    """
+    units = prices[prices != 0]
+    if units.size == 0:
         return None
-    units = np.rint(usable * _UNITS_OF_ONE).astype(np.int64)
     mantissas = _MANTISSAS if np.unique(units).size >= _FEW_PRICES else _MANTISSAS[:1]
     for step in _steps(mantissas):
         if np.mean(units % step == 0) >= _SHARE:
-            return step / _UNITS_OF_ONE
-    return 1 / _UNITS_OF_ONE
+            return step
+    return 1
 
 
 def _steps(mantissas: tuple[int, ...]) -> list[int]:
@@ -97,10 +109,9 @@ def check_tick_size(prices: npt.NDArray[np.int64], tick: int) -> None:
     """
     on_grid = np.mean(prices % tick == 0) if prices.size else 1.0
     if on_grid < _FITTING_SHARE:
-        step = infer_tick_size(prices / _UNITS_OF_ONE)
-        fitting = price_name(price_units(step)) if step else "none"
+        fitting = price_name(infer_tick_units(prices) or 1)
         raise InputError(
             asked=f"a tick size of {price_name(tick)}",
             found=f"{100 * (1 - on_grid):.0f} % of {prices.size:,} prices are no multiples of it",
-            remedy=f"The prices' own step is {fitting}: give that, or leave it out.",
+            remedy=f"The prices' own step is {fitting}: state that one, or none.",
         )

@@ -63,7 +63,7 @@ def build_footprint_page(
 
 def _last_bars(rows: pl.DataFrame, bars: pl.DataFrame) -> pl.DataFrame:
     """Return the last bars that a browser can draw; one at least."""
-    per_bar = rows.group_by("bar_start", maintain_order=True).len().reverse()
+    per_bar = rows.group_by("session", "bar_start", maintain_order=True).len().reverse()
     fitting = int((per_bar["len"].cum_sum() <= _MOST_CELLS).sum())
     return bars.tail(max(1, min(fitting, MOST_BARS)))
 

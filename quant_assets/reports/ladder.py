@@ -10,6 +10,8 @@ from quant_assets.bars.footprint_marks import coarser_rows, mark_rows
 from quant_assets.bars.footprint_tables import FootprintRules
 from quant_assets.market.columns import PRICE_SCALE
 
+_BAR = ["session", "bar_start"]
+
 
 @dataclass(frozen=True)
 class Ladder:
@@ -49,12 +51,13 @@ def build_ladder(
     most_rows
         Price rows between the highest and the lowest; above it they are made wider by 2, 5, 10 ...
     """
-    own = rows.join(bars.select("bar_start"), on="bar_start", how="semi", maintain_order="left")
-    width = _fitting(own, bucket, most_rows)
-    shown = coarser_rows(own, bucket=width) if width != bucket else own
-    places = bars.select("bar_start").with_row_index("at")
-    marked = mark_rows(shown, bucket=width, rules=rules)
-    return Ladder(marked.join(places, on="bar_start", maintain_order="left"), bars, width)
+    places = bars.select(_BAR).with_row_index("at")
+    own = rows.join(places, on=_BAR, how="semi", maintain_order="left")
+    factor = _fitting(own, bucket, most_rows)
+    shown = coarser_rows(own, bucket=bucket, factor=factor) if factor > 1 else own
+    marked = mark_rows(shown, bucket=bucket * factor, rules=rules)
+    cells = marked.join(places, on=_BAR, maintain_order="left")
+    return Ladder(cells, bars, bucket * factor)
 
 
 def busiest_bars(bars: pl.DataFrame, n_bars: int) -> pl.DataFrame:
@@ -81,9 +84,9 @@ def price_span(prices: pl.Series) -> tuple[float, float]:
 
 
 def _fitting(rows: pl.DataFrame, bucket: int, most_rows: int) -> int:
-    """Return the narrowest width by 1, 2, 5, 10 ... buckets that gives no more rows."""
+    """Return how many buckets, 1, 2, 5, 10 ..., make the narrowest rows that are no more."""
     low, high = price_span(rows["price"])
     n_rows = (high - low) * PRICE_SCALE / bucket + 1
     steps = (step * 10**power for power in count() for step in (1, 2, 5))
     factor: int = next(step for step in steps if n_rows / step <= most_rows)
-    return bucket * factor
+    return factor

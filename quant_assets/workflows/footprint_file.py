@@ -20,7 +20,7 @@ from quant_assets.market.errors import InputError
 from quant_assets.market.instruments import AssetClass
 from quant_assets.market.tick_size import (
     check_tick_size,
-    infer_tick_size,
+    infer_tick_units,
     price_name,
     price_units,
 )
@@ -259,7 +259,7 @@ def _prices(view: LakeView, table: str, symbol: str) -> npt.NDArray[np.int64]:
 def _inferred_tick(view: LakeView, symbol: str, tell: Tell) -> int:
     """Return the tick size that the prices tell, and say so."""
     prices = _prices(view, "clean_ticks", symbol)
-    tick = price_units(infer_tick_size(prices / PRICE_SCALE) or 1 / PRICE_SCALE)
+    tick = infer_tick_units(prices) or 1
     listed = view.workspace.instrument(symbol).tick_size
     beside = f"; the list says {listed:g}" if listed and price_units(listed) != tick else ""
     tell(f"tick size {price_name(tick)} inferred from {prices.size:,} prices{beside}")

@@ -21,6 +21,9 @@ from quant_assets.workflows.timings import note_timings
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
+FILES = "files"
+"""Statistic of each file of a partition: how many files the partition has."""
+
 DROPPED = "partitions_dropped"
 """Count of an outcome: what was stored of it went, because nothing is to be made of it."""
 
@@ -239,6 +242,8 @@ def staleness(recipe: Recipe, plan: Plan, stored: list[Entry]) -> str | None:
     """Return why what is stored is not what would be made now; None where it is."""
     if not stored:
         return "never made"
+    if any(entry.stats.get(FILES, len(stored)) != len(stored) for entry in stored):
+        return "not all of its files are there"
     wanted = Hashes(
         inputs_hash=digest_of(dict(plan.inputs)),
         params_hash=digest_of(dict(plan.parameters)),
@@ -293,7 +298,7 @@ def _commit(
         origin=plan.origin,
         final=made.final,
         final_through=made.final_through,
-        stats=file.stats,
+        stats={**file.stats, FILES: len(made.files)},
     )
     return workspace.lake.commit(file.table, file.levels, file.frame, lineage, session=key.session)
 

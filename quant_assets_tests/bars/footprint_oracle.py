@@ -1,7 +1,7 @@
 """Footprints the slow and obvious way: one trade after the other, dictionaries of prices.
 
-It imports nothing of the package. A trade is (ts_ns, session_day, price, qty, side), prices in
-1e-9; sums run in the order of the trades, so they have the kernel's bits.
+It imports nothing of the package; sessions are days of UTC. A trade is (ts_ns, session_day, price,
+qty, side), prices in 1e-9; sums run in the order of the trades, so they have the kernel's bits.
 """
 
 from dataclasses import dataclass, field
@@ -41,7 +41,25 @@ def footprint(trades, *, kind, size, bucket, **rules):
             current = OracleBar(session, start, end)
             bars.append(current)
         current.trades.append(trade)
+    for place, bar in enumerate(bars if kind != "time" else []):
+        following = bars[place + 1] if place + 1 < len(bars) else None
+        bar.end = (bar.session + 1) * NS_PER_DAY
+        if _is_complete(bar, kind, size):
+            bar.end = bar.trades[-1][0]
+        elif kind == "range" and following is not None and following.session == bar.session:
+            bar.end = following.trades[0][0]
+        bar.end = max(bar.end, bar.start)
     return _described(bars, bucket, **rules)
+
+
+def _is_complete(bar, kind, size):
+    """Tell whether a bar's own last trade ended it."""
+    if kind == "vol":
+        total = 0.0
+        for one in bar.trades:
+            total += one[3]
+        return total >= size
+    return kind == "tick" and len(bar.trades) >= size
 
 
 def _is_over(bar, trade, kind, size):
@@ -51,13 +69,8 @@ def _is_over(bar, trade, kind, size):
         return True
     if kind == "time":
         return ts >= bar.end
-    if kind == "vol":
-        total = 0.0
-        for one in bar.trades:
-            total += one[3]
-        return total >= size
-    if kind == "tick":
-        return len(bar.trades) >= size
+    if kind in {"vol", "tick"}:
+        return _is_complete(bar, kind, size)
     if kind == "range":
         prices = [one[2] for one in bar.trades] + [price]
         return max(prices) - min(prices) > size
@@ -95,7 +108,7 @@ def _described(bars, bucket, *, ratio=3.0, least=1.0, stack=3, share=0.7, absorb
             {
                 "session": bar.session,
                 "start": bar.start,
-                "end": bar.end if bar.end is not None else bar.trades[-1][0],
+                "end": bar.end,
                 "open": prices[0],
                 "high": max(prices),
                 "low": min(prices),

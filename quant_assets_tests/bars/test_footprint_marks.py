@@ -32,7 +32,7 @@ def test_wider_rows_are_the_rows_of_a_wider_bucket(trades, factor):
     """Putting rows together gives what building them so gives."""
     narrow = made(trades, "15m").rows
     wide = made(trades, "15m", factor * TICK).rows
-    found = coarser_rows(narrow, bucket=factor * TICK)
+    found = coarser_rows(narrow, bucket=TICK, factor=factor)
     keys = ["session", "bar_start", "price", "trades"]
     assert found.select(keys).equals(wide.select(keys))
     for name in ("bid_volume", "ask_volume", "unknown_volume"):

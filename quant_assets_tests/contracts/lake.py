@@ -59,6 +59,7 @@ class Market:
         flow = order_flow_of(bars, seed=seed)
         stats = {
             "research": True,
+            "base": "ticks",
             "contract": contract,
             "open": bars["open"][0],
             "high": bars["high"].max(),

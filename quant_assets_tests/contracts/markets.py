@@ -11,6 +11,9 @@ from quant_assets.levels.schema import LEVEL_NAMES, LEVELS
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.timeframes import NS_PER_MINUTE, Timeframe
 
+NEXT_START_NS = 1_381_269_600_000_000_000
+"""Start of the next session, which bars of minutes do not ask for."""
+
 MINUTE = Timeframe.parse("1m")
 
 

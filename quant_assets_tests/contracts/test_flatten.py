@@ -17,7 +17,14 @@ from quant_assets.contracts.schema import (
 )
 from quant_assets.contracts.totals import Before, SessionTotals
 from quant_assets.market.errors import SchemaError
-from quant_assets_tests.contracts.markets import MINUTE, levels_of, order_flow_of, session_bars
+from quant_assets.market.timeframes import Timeframe
+from quant_assets_tests.contracts.markets import (
+    MINUTE,
+    NEXT_START_NS,
+    levels_of,
+    order_flow_of,
+    session_bars,
+)
 
 MONDAY = date(2013, 10, 7)
 WEEK = Before.of([SessionTotals(1290.0, 1302.0, 1288.5, 500.0, -20.0, 7)])
@@ -37,7 +44,14 @@ def session_frames(n_bars: int, *, seed: int) -> dict[str, pl.DataFrame]:
 
 def flat(frames: dict[str, pl.DataFrame], **changes: object) -> pl.DataFrame:
     """Return the flat rows of a session in its second week of a contract."""
-    values = {**frames, "timeframe": MINUTE, "week": WEEK, "contract": CONTRACT, **changes}
+    values = {
+        **frames,
+        "timeframe": MINUTE,
+        "next_start_ns": NEXT_START_NS,
+        "week": WEEK,
+        "contract": CONTRACT,
+        **changes,
+    }
     bars = values.pop("bars")
     return flatten_session(bars, **values)
 
@@ -120,7 +134,11 @@ def test_no_bar_is_lost_or_doubled_and_each_keeps_its_own_values():
 
 def test_a_session_from_bars_alone_has_no_order_flow_and_no_levels():
     """What is not there is null, not nought; the rest of the context stands."""
-    made = flatten_session(session_bars(MONDAY, 9, seed=1, contract=None), timeframe=MINUTE)
+    made = flatten_session(
+        session_bars(MONDAY, 9, seed=1, contract=None),
+        timeframe=MINUTE,
+        next_start_ns=NEXT_START_NS,
+    )
     unknown = [*ORDER_FLOW_COLUMNS, *LEVEL_COLUMNS, *(f"{s}_delta" for s in STRETCHES), "contract"]
     assert all(made[name].null_count() == 9 for name in unknown)
     assert made["day_bars"].to_list() == list(range(1, 10))
@@ -147,7 +165,9 @@ def test_two_rows_of_one_bar_are_refused(side):
 
 def test_a_session_without_bars_has_no_rows():
     """Nothing is made of nothing, in the table's columns."""
-    made = flatten_session(session_bars(MONDAY, 1, seed=1).clear(), timeframe=MINUTE)
+    made = flatten_session(
+        session_bars(MONDAY, 1, seed=1).clear(), timeframe=MINUTE, next_start_ns=NEXT_START_NS
+    )
     assert made.equals(CONTRACT_TABLE.empty())
 
 
@@ -216,3 +236,11 @@ def _leaky(column: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
 def test_every_leaky_twin_is_caught(column):
     """The same guard sees a value that is one bar early, for each figure that moves."""
     assert leaks(partial(_leaky, column), seed=1) > 0
+
+
+def test_a_daily_bar_is_known_when_the_next_session_starts():
+    """Trades after midnight UTC belong to it: its own length would tell them too early."""
+    bars = session_bars(MONDAY, 1, seed=1)
+    day = Timeframe.parse("1d")
+    made = flatten_session(bars, timeframe=day, next_start_ns=NEXT_START_NS)
+    assert made["known_at"].dt.epoch("ns").to_list() == [NEXT_START_NS]

@@ -9,7 +9,13 @@ from quant_assets.contracts.flatten import flatten_session
 from quant_assets.contracts.learning import learning_frame
 from quant_assets.contracts.schema import CONTRACT_TABLE
 from quant_assets.models.schema import RESERVED, training_set_table
-from quant_assets_tests.contracts.markets import MINUTE, levels_of, order_flow_of, session_bars
+from quant_assets_tests.contracts.markets import (
+    MINUTE,
+    NEXT_START_NS,
+    levels_of,
+    order_flow_of,
+    session_bars,
+)
 
 
 @pytest.fixture
@@ -19,6 +25,7 @@ def rows() -> pl.DataFrame:
     return flatten_session(
         bars,
         timeframe=MINUTE,
+        next_start_ns=NEXT_START_NS,
         order_flow=order_flow_of(bars, seed=2),
         levels=levels_of(bars, seed=2),
     )

@@ -14,6 +14,7 @@ from quant_assets.market.periods import week_of
 from quant_assets_tests.contracts.days import HEAD, contracts, plain_bar, plain_day
 from quant_assets_tests.contracts.markets import (
     MINUTE,
+    NEXT_START_NS,
     footprint_of,
     levels_of,
     order_flow_of,
@@ -39,6 +40,7 @@ def test_a_day_of_the_lake_holds_the_rows_of_its_tables():
     flat = flatten_session(
         bars,
         timeframe=MINUTE,
+        next_start_ns=NEXT_START_NS,
         order_flow=order_flow_of(bars, seed=4),
         levels=levels_of(bars, seed=4),
     )

@@ -79,7 +79,8 @@ def test_a_currency_has_no_contract_and_counts_from_the_quarter(stored):
     assert set(first["contract_session"]) == {1}
     view = LakeView(stored.workspace)
     (entry,) = view.at("contract_table", "EURUSD", date(2013, 10, 1))
-    assert entry.stats == {"contract": None, "period": "EURUSD-2013Q4", "bucket": None}
+    told = {"contract": None, "period": "EURUSD-2013Q4", "bucket": None, "files": 1}
+    assert entry.stats == told
 
 
 def test_no_old_file_is_opened(stored, monkeypatch):

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from quant_assets.market.bar_spec import BarKind, BarSpec, FootprintSpec
 from quant_assets.market.errors import InputError, TimeframeError
-from quant_assets.market.tick_size import check_tick_size, price_name, price_units
+from quant_assets.market.tick_size import (
+    check_tick_size,
+    infer_tick_units,
+    price_name,
+    price_units,
+)
 
 NAMES = ["1s", "1m", "15m", "1h", "4h", "1d", "vol1000", "vol0.5", "tick500", "range8"]
 
@@ -70,3 +75,11 @@ def test_a_tick_size_that_fits_nearly_all_prices_is_taken():
     prices[:40] += 1
     with pytest.raises(InputError, match=r"tick size of 0\.25: 4 % of 1,000 prices"):
         check_tick_size(prices, 250_000_000)
+
+
+@given(st.sampled_from([1, 5, 10, 250]), st.integers(0, 2**32 - 1))
+def test_large_prices_keep_their_step(step, seed):
+    """Prices of 17 million with nine decimals have more digits than a Float64."""
+    rng = np.random.default_rng(seed)
+    prices = 17_000_000 * 10**9 + rng.integers(0, 10**6, 2_000) * step
+    assert infer_tick_units(prices) == step

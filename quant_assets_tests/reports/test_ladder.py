@@ -127,3 +127,16 @@ def test_the_busiest_bars_are_neighbours():
 def test_quantities_are_short(value, text):
     """A cell has room for four characters or so."""
     assert quantity(value) == text
+
+
+def test_bars_that_share_a_start_stay_apart():
+    """A session that begins inside four hours gives both sessions a bar of that start."""
+    ts = FIRST_DAY * NS_PER_DAY
+    trades = [(ts + n, FIRST_DAY + n // 2, TICK * (n % 2), 1.0, "buy") for n in range(4)]
+    found = made(trades, "4h")
+    assert found.bars["bar_start"].n_unique() == 1
+    ladder = build_ladder(found.rows, found.bars, bucket=TICK, rules=RULES, most_rows=50)
+    assert ladder.cells.height == found.rows.height == 4
+    assert ladder.cells["at"].to_list() == [0, 0, 1, 1]
+    assert ladder.cells["is_poc"].sum() == 2
+    assert ladder.cells["buy_imbalance"].sum() == found.bars["imbalance_buy"].sum() == 2

@@ -64,8 +64,8 @@ def test_a_session_of_ticks_has_rows_bars_and_a_profile(gold):
         sides = ("bid_volume", "ask_volume", "unknown_volume")
         assert sum(view.read(rows)[side].sum() for side in sides) == total == 90
         assert view.read(bars)["volume"].sum() == view.read(profile)["volume"].sum() == total
-        assert bars.stats == {"bars": 2, "volume": 90.0, "delta": 90.0}
-        assert profile.stats == {"volume": 90.0, "base": "ticks"}
+        assert bars.stats == {"bars": 2, "volume": 90.0, "delta": 90.0, "files": 3}
+        assert profile.stats == {"volume": 90.0, "base": "ticks", "files": 3}
 
 
 def test_what_is_fresh_is_kept_and_a_restated_session_alone_is_made_again(gold, tmp_path):
@@ -75,6 +75,35 @@ def test_what_is_fresh_is_kept_and_a_restated_session_alone_is_made_again(gold, 
     write_tick_sqlite(tmp_path / "again.sqlite", {"GCZ13": ticks(START_NS, [1310.5] * 80)})
     land(gold, tmp_path / "again.sqlite")
     assert [one.status for one in make(gold, "GC")] == [Status.MADE, Status.KEPT]
+
+
+def test_a_partition_of_which_a_file_was_never_stored_is_made_again(gold):
+    """A writer that dies between two files leaves no partition that passes for whole."""
+    make(gold, "GC")
+    before = LakeView(gold).at("footprint", "GC", SESSIONS[0])[0].data_version
+    for table in ("footprint", "footprint_bars"):
+        for entry in LakeView(gold).at(table, "GC", SESSIONS[0]):
+            gold.lake.drop(entry)
+    assert [one.status for one in make(gold, "GC")] == [Status.MADE, Status.KEPT]
+    (again,) = LakeView(gold).at("footprint", "GC", SESSIONS[0])
+    assert again.data_version == before
+    assert [one.status for one in make(gold, "GC")] == [Status.KEPT] * 2
+
+
+def test_a_tick_size_that_does_not_fit_fails_its_sessions_with_the_one_that_does(gold):
+    """Nothing is made of the few trades that happen to lie on a wrong grid."""
+    (gold.root / "instruments.yaml").write_text(
+        "instruments:\n  GC: {tick_size: 0.25}\n", encoding="utf-8"
+    )
+    wrong = Workspace.open(gold.root)
+    outcomes = make(wrong, "GC")
+    assert {one.status for one in outcomes} == {Status.SKIPPED}
+    view = LakeView(wrong)
+    keys = [Key("GC", day) for day in SESSIONS]
+    cleaned = list(make_range(wrong, recipes()["clean_ticks"], keys, view=view))
+    assert {one.status for one in cleaned} == {Status.FAILED}
+    assert "own step is 0.1" in cleaned[0].reason
+    assert view.at("clean_ticks", "GC", SESSIONS[0]) == []
 
 
 def test_the_settings_name_further_footprints(gold):

@@ -16,7 +16,7 @@ from quant_assets.market.instruments import AssetClass
 from quant_assets.market.timeframes import NS_PER_MINUTE, NS_PER_SECOND, Timeframe
 from quant_assets.storage.index import Entry
 from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
-from quant_assets.workflows.recipes.neighbours import nothing_landed
+from quant_assets.workflows.recipes.neighbours import bar_length, nothing_landed
 from quant_assets.workflows.recipes.placement import check_placed, session_span
 from quant_assets.workflows.recipes.roll_map import active_contract
 from quant_assets.workflows.view import LakeView, versions
@@ -58,19 +58,14 @@ def find_base(view: LakeView, symbol: str, session: date) -> Base | NotDue | Non
             return NotDue(Status.MISSING, "the roll map holds no row for this session")
         contract = decided.stats["contract"]
         landed = [entry for entry in landed if entry.levels.get("contract") == contract]
-    by_length = sorted(landed, key=_length)
-    if by_length and _length(by_length[0]) == SECOND:
+    by_length = sorted(landed, key=bar_length)
+    if by_length and bar_length(by_length[0]) == SECOND:
         return Base(by_length[0], SECOND, contract, decided)
     if ticks:
         return Base(ticks[0], None, contract, decided)
     if by_length:
-        return Base(by_length[0], _length(by_length[0]), contract, decided)
+        return Base(by_length[0], bar_length(by_length[0]), contract, decided)
     return NotDue(Status.MISSING, f"no data of the active contract {contract}") if decided else None
-
-
-def _length(entry: Entry) -> Timeframe:
-    """Return the bar length of a landed schema: `ohlcv-15m` is fifteen minutes."""
-    return Timeframe.parse(entry.levels["schema"].removeprefix("ohlcv-"))
 
 
 def expected_bars(view: LakeView, keys: Iterable[Key]) -> set[tuple[str, str]]:
@@ -85,7 +80,7 @@ def expected_bars(view: LakeView, keys: Iterable[Key]) -> set[tuple[str, str]]:
 def _expected_timeframe(view: LakeView, key: Key) -> Timeframe | None:
     """Return the research timeframe of a session's bars by what was landed of it, if anything."""
     ticks = view.at("raw_ticks", key.symbol, key.session)
-    lengths = [_length(entry) for entry in view.at("raw_bars", key.symbol, key.session)]
+    lengths = [bar_length(entry) for entry in view.at("raw_bars", key.symbol, key.session)]
     if not ticks and not lengths:
         return None
     wanted = view.workspace.settings.member(key.symbol).timeframe

@@ -3,6 +3,7 @@
 import polars as pl
 
 from quant_assets.market.instruments import AssetClass
+from quant_assets.market.tick_size import check_tick_size
 from quant_assets.ticks.cleaning import Cleaned, clean_ticks, stated_step
 from quant_assets.ticks.schema import CLEAN_TICKS, QUARANTINE, SIDE_METHODS
 from quant_assets.ticks.thresholds import Thresholds
@@ -67,6 +68,8 @@ class CleanTicksRecipe:
         ticks = view.read(entry)
         span = plan.parameters["session"]
         check_placed(entry, ticks["ts"], span, tolerated=thresholds.misplaced_share)
+        if step := plan.parameters["price_step"]:
+            check_tick_size(ticks.filter(pl.col("qty") > 0)["price"].to_numpy(), step)
         cleaned = clean_ticks(
             ticks,
             contract=contract,

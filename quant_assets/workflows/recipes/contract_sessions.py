@@ -19,6 +19,9 @@ from quant_assets.workflows.recipes.neighbours import (
 )
 from quant_assets.workflows.view import LakeView, versions_or_absent
 
+TICKS = "ticks"
+"""Base of bars that were made from trades: a vendor's own may know others, or fewer."""
+
 _TOTALS = ("open", "high", "low", "volume")
 _ABOVE = (BARS, "footprint")
 """Assets whose statistics are read."""
@@ -87,8 +90,9 @@ def _is_of_week(one: Entry, here: Entry) -> bool:
 
 
 def _totals(bars: Entry, flow: Entry | None) -> SessionTotals:
-    """Return what a session came to; its delta where every bar has order flow."""
-    is_known = flow is not None and flow.stats["bars"] >= bars.rows
+    """Return what a session came to; its delta where bars and order flow are of the same trades."""
+    is_same = bars.stats["base"] == TICKS
+    is_known = flow is not None and is_same and flow.stats["bars"] == bars.rows
     return SessionTotals(
         open=float(bars.stats["open"]),
         high=float(bars.stats["high"]),

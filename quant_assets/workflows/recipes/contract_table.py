@@ -49,6 +49,7 @@ class ContractTableRecipe:
             parameters={
                 "timeframe": here.levels["timeframe"],
                 "period": period_of(here),
+                "next_start": view.workspace.calendar(key.symbol).bounds(key.session).next_start_ns,
                 "bucket": price_name(tick) if flow else None,
                 # A data version covers a file's rows, but not the statistics beside it.
                 "week": asdict(before.week),
@@ -65,6 +66,7 @@ class ContractTableRecipe:
         frame = flatten_session(
             view.read(here),
             timeframe=Timeframe.parse(plan.parameters["timeframe"]),
+            next_start_ns=plan.parameters["next_start"],
             order_flow=view.read(flow) if flow else None,
             levels=view.read(levels) if levels else None,
             week=before.week,

@@ -44,6 +44,11 @@ def research_bars(view: LakeView, symbol: str, session: date) -> Entry | None:
     return next(found, None)
 
 
+def bar_length(landed: Entry) -> Timeframe:
+    """Return the bar length of landed bars by their schema: `ohlcv-15m` is fifteen minutes."""
+    return Timeframe.parse(landed.levels["schema"].removeprefix("ohlcv-"))
+
+
 def research_history(view: LakeView, symbol: str) -> list[Entry]:
     """Return the research bars of every session that has any, oldest first."""
 

@@ -17,7 +17,8 @@ class PredictionsRecipe:
     """Probability of "target first" for each bar, by a booster that did not see its outcome."""
 
     asset = "predictions"
-    upstream = ("bars", "features")
+    upstream = ("bars",)
+    """What models read is among the needs: not all of them read features."""
     tables = (PREDICTIONS,)
     modules = (
         __name__,

@@ -16,7 +16,7 @@ from quant_assets.ticks.roll_dates import DateBasis, date_bounds, dates_of
 from quant_assets.ticks.roll_map import decide_rolls
 from quant_assets.ticks.roll_modes import RollMode
 from quant_assets.ticks.schema import RAW_DEFINITIONS
-from quant_assets.workflows.recipes.neighbours import LANDED_TABLES, landed_sessions
+from quant_assets.workflows.recipes.neighbours import LANDED_TABLES, bar_length, landed_sessions
 from quant_assets.workflows.view import LakeView
 
 _TABLES = (*LANDED_TABLES, RAW_DEFINITIONS.name)
@@ -181,12 +181,10 @@ def _expiries(view: LakeView, first: dict[str, date]) -> dict[str, tuple[date, s
 
 def landed_by_contract(view: LakeView, root: str, session: date) -> dict[str, Entry]:
     """Return what speaks for each contract's volume: its ticks, else its finest bars."""
-    chosen: dict[str, Entry] = {}
-    for table in ("raw_bars", "raw_ticks"):
-        for entry in reversed(view.at(table, root, session)):
-            if contract := entry.levels.get("contract"):
-                chosen[contract] = entry
-    return chosen
+    bars = sorted(view.at("raw_bars", root, session), key=bar_length, reverse=True)
+    landed = (*bars, *view.at("raw_ticks", root, session))
+    by_contract = ((entry.levels.get("contract"), entry) for entry in landed)
+    return {contract: entry for contract, entry in by_contract if contract}
 
 
 def landed_volumes(view: LakeView, root: str, basis: DateBasis) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from quant_assets.market.columns import PRICE_SCALE
-from quant_assets.market.tick_size import infer_tick_size
+from quant_assets.market.tick_size import infer_tick_size, infer_tick_units
 from quant_assets.workflows.recipes.neighbours import LANDED_TABLES, landed_sessions
 from quant_assets.workflows.view import LakeView
 
@@ -25,10 +25,9 @@ def tick_size_of(view: LakeView, symbol: str) -> float | None:
             return None
         most = max(landed, key=lambda entry: (entry.table == "raw_ticks", entry.rows, entry.name))
         if most.table == "raw_ticks":
-            prices = view.read(most, ("price",))["price"].to_numpy() / PRICE_SCALE
-        else:
-            frame = view.read(most, ("open", "high", "low", "close"))
-            prices = np.ravel(frame.to_numpy())
-        return infer_tick_size(prices)
+            step = infer_tick_units(view.read(most, ("price",))["price"].to_numpy())
+            return None if step is None else step / PRICE_SCALE
+        frame = view.read(most, ("open", "high", "low", "close"))
+        return infer_tick_size(np.ravel(frame.to_numpy()))
 
     return view.remembered("tick_size", LANDED_TABLES, symbol, infer)

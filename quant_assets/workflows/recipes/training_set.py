@@ -18,7 +18,8 @@ class TrainingSetRecipe:
     """One dataset a label and source that any strategy of the symbol asks for."""
 
     asset = "training_set"
-    upstream = ("bars", "features")
+    upstream = ("bars",)
+    """What strategies learn from is among the needs: not all of them ask for features."""
     tables = (training_set_table(("close",)),)
     modules = (
         __name__,
