@@ -10,12 +10,16 @@ import pyarrow as pa
 
 from quant_assets.market.columns import PRICE_SCALE, SIDES, UTC_NS
 from quant_assets.storage.readers.base import Landed
+from quant_assets.storage.readers.sqlite_kernels import count_fixed
 from quant_assets.storage.readers.sqlite_stamps import RULES, StampReader
 from quant_assets.storage.readers.sqlite_tables import OPEN_INTEREST
 
 _PRICE_BOUND = 9.2e9
 """Prices of 1e-9 beyond this do not fit 64 bits."""
 _SHOWN = 1000
+_NOT_RECEIVED = pl.Series("ts_recv", [None], dtype=UTC_NS)
+_NO_SIDE = pl.Series("side", ["unknown"], dtype=pl.Enum(SIDES))
+"""What each trade of a tick table has, once: it says nothing of receipt or side."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,8 +56,7 @@ class Typed:
         if kind is Landed.TICKS:
             self._fault("missing_value", ~np.isfinite(self._values["volume"]))
             for name in ("price", "bid", "ask"):
-                sizes = np.abs(self._values[name])
-                self._fault("price_out_of_range", (sizes > _PRICE_BOUND) & np.isfinite(sizes))
+                self._fault_out_of_range(name)
         self._good = self._faults == 0
         self._all_good = bool(self._good.all())
         self.bad_rows = [] if self._all_good else self._bad_rows(batch)
@@ -96,6 +99,14 @@ class Typed:
             self._rules.append(rule)
         self._faults[is_bad & (self._faults == 0)] = self._rules.index(rule)
 
+    def _fault_out_of_range(self, name: str) -> None:
+        """Look at each price only where the extremes, which are NaN if any is, do not say all."""
+        values = self._values[name]
+        if values.size and values.min() >= -_PRICE_BOUND and values.max() <= _PRICE_BOUND:
+            return
+        sizes = np.abs(values)
+        self._fault("price_out_of_range", (sizes > _PRICE_BOUND) & np.isfinite(sizes))
+
     def _only(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return values if self._all_good else values[self._good]
 
@@ -104,14 +115,14 @@ class Typed:
         count = stamps.len()
         return [
             stamps,
-            pl.repeat(None, count, dtype=UTC_NS, eager=True).alias("ts_recv"),
+            _NOT_RECEIVED.new_from_index(0, count),
             self._fixed("price"),
             self._fixed("bid"),
             self._fixed("ask"),
             self._real("qty", "volume"),
             self._real("bid_qty", "bid_size"),
             self._real("ask_qty", "ask_size"),
-            pl.repeat("unknown", count, dtype=pl.Enum(SIDES), eager=True).alias("side"),
+            _NO_SIDE.new_from_index(0, count),
         ]
 
     def _bar_columns(self) -> list[pl.Series]:
@@ -121,16 +132,16 @@ class Typed:
         return [pl.Series("bar_start", self.stamps_ns).cast(UTC_NS), *reals, close, *rest]
 
     def _real(self, name: str, column: str) -> pl.Series:
-        return pl.Series(name, self._only(self._values[column])).fill_nan(None)
+        return pl.Series(name, self._only(self._values[column]), nan_to_null=True)
 
     def _fixed(self, name: str) -> pl.Series:
         """Return prices as counts of 1e-9, rounded; what is not finite is null."""
         values = self._only(self._values[name])
-        is_number = np.isfinite(values)
-        if is_number.all():
-            return pl.Series(name, np.rint(values * PRICE_SCALE).astype(np.int64))
-        counts = np.rint(np.where(is_number, values, 0.0) * PRICE_SCALE).astype(np.int64)
-        return pl.select(pl.when(pl.Series(is_number)).then(pl.Series(counts)).alias(name))[name]
+        counts = np.empty(values.size, dtype=np.int64)
+        if count_fixed(values, PRICE_SCALE, counts) == 0:
+            return pl.Series(name, counts)
+        is_number = pl.Series(np.isfinite(values))
+        return pl.select(pl.when(is_number).then(pl.Series(counts)).alias(name))[name]
 
 
 def _numbers(column: pa.Array) -> Floats:

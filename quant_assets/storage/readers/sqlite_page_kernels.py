@@ -55,7 +55,7 @@ def _signed(data: np.ndarray, at: int, n_bytes: int) -> int:
 
 
 @njit(inline="always")
-def _word(data: np.ndarray, at: int) -> int:
+def read_word(data: np.ndarray, at: int) -> int:
     """Return a big-endian number of eight bytes; so written, it is one load."""
     place = _At(at)
     high = (_At(data[place]) << _At(56)) | (_At(data[place + _At(1)]) << _At(48))
@@ -105,7 +105,7 @@ def _number(data: np.ndarray, at: int, serial: int) -> float:
     elif serial > _FLOAT:
         number = float(serial - 8)
     elif serial == 6:
-        number = float(_word(data, at))
+        number = float(read_word(data, at))
     else:
         number = float(_signed(data, at, _n_bytes(serial)))
     return number
@@ -221,7 +221,7 @@ def read_rows(
                 if serial >= _FIRST_BLOB:
                     return _NO_NUMBER
                 if serial == _FLOAT:
-                    bits[_At(target), _At(row)] = _word(data, at)
+                    bits[_At(target), _At(row)] = read_word(data, at)
                 else:
                     numbers[_At(target), _At(row)] = _number(data, at, serial)
             elif target == STAMP:

@@ -44,6 +44,21 @@ def test_any_offset_reads_as_python_reads_it(stamp: datetime, minutes: int):
     assert parse(text, zone="Asia/Kolkata") == ([nanoseconds(aware)], [""])
 
 
+PIECES = st.tuples(
+    st.sampled_from(
+        ["2013-10-07 10:00", "2013-10-07T10:00", "2013-10-07 10:0x", "2013-10-07_10:00"]
+    ),
+    st.sampled_from([":00", ":59", ":60", ";00", ":0x", "", ":07.5", ":07.", ":07Z", ":07+05:30"]),
+)
+
+
+@given(st.lists(PIECES.map("".join), max_size=12))
+def test_a_stamp_reads_the_same_whatever_stands_before_it(texts: list[str]):
+    """Rows of one minute share its reading, and none of their faults."""
+    alone = [parse(text) for text in texts]
+    assert parse(*texts) == ([ns for (ns,), _ in alone], [rule for _, (rule,) in alone])
+
+
 @given(STAMPS.filter(lambda stamp: 1950 <= stamp.year <= 2030), st.sampled_from(["Asia/Kolkata"]))
 def test_india_is_five_and_a_half_hours_ahead(stamp: datetime, zone: str):
     """Local time of the default zone, as the zone database has it since 1945."""
