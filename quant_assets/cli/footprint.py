@@ -1,5 +1,9 @@
 """`quant footprint`: who traded how much at which price, from a file of trades."""
 
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -48,14 +52,31 @@ def footprint(
         contract=contract,
         zone=tz,
     )
-    made = footprint_of_file(file, options, tell=_say)
+    page = out.with_suffix(".html")
+    outputs = (out, page) if chart else (out,)
+    with _temporary_files_removed():
+        made = footprint_of_file(file, options, outputs=outputs, tell=_say)
     frame = made.footprints.bars if bars else made.rows
     export_frame(frame, out)
-    what = "bars" if bars else "rows"
     n_bars = made.footprints.bars.height
-    typer.echo(f"{frame.height:,} {what} of {n_bars:,} {made.bars} bars written to {out}")
+    what = "" if bars else f"{frame.height:,} rows of "
+    typer.echo(f"{what}{n_bars:,} {made.bars} bars written to {out}")
     if chart:
-        _write_chart(out.with_suffix(".html"), made.page(f"Made from {file.name}."))
+        _write_chart(page, made.page(f"Made from {file.name}."))
+
+
+@contextmanager
+def _temporary_files_removed() -> Iterator[None]:
+    """Let a request to end unwind the stack, so that nothing is left in the temporary folder."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _write_chart(path: Path, page: str) -> None:

@@ -23,9 +23,12 @@ def roll_map(
     db: Annotated[Path, typer.Argument(help="Tick SQLite, one table a contract.")],
     root: Annotated[str | None, typer.Option(help="Futures root; default all there are.")] = None,
     mode: Annotated[
-        str,
-        typer.Option(help="same_day, previous_day, open_interest, calendar or days_before_expiry."),
-    ] = "previous_day",
+        str | None,
+        typer.Option(
+            help="same_day, previous_day, open_interest, calendar or days_before_expiry; default "
+            "the settings', which is previous_day."
+        ),
+    ] = None,
     days: Annotated[
         int | None,
         typer.Option(help="Sessions before expiry, for days_before_expiry; default 5."),
@@ -37,13 +40,20 @@ def roll_map(
     out: Out = None,
 ) -> None:
     """Say which contract is read on each day of a tick database."""
-    from quant_assets.storage.writers.export import export_frame
+    from quant_assets.storage.settings_files import load_settings
+    from quant_assets.storage.writers.export import check_export_name, export_frame
     from quant_assets.workflows.roll_map_file import roll_map_of_file
+    from quant_assets.workflows.workspace import data_root
 
+    if out is not None:
+        check_export_name(out)
+    chosen = mode or load_settings(data_root()).roll.mode
     made = roll_map_of_file(
-        db, root=root, mode=mode, date_basis=date_basis, raw_leader=raw_leader, days=days
+        db, root=root, mode=chosen, date_basis=date_basis, raw_leader=raw_leader, days=days
     )
     frame = made.rows
+    for line in made.remarks:
+        typer.echo(line, err=True)
     if made.without_open_interest:
         typer.echo(
             f"{made.without_open_interest:,} of {frame.height:,} days had no open interest to go "

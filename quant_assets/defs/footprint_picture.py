@@ -23,7 +23,7 @@ def footprint_picture(view: LakeView, outcomes: Sequence[Outcome]) -> bytes | No
                 view.read(entries[FOOTPRINT_BARS.name]),
                 bucket=price_units(levels["bucket"]),
                 rules=RULES,
-                title=f"{levels['symbol']} {rows.session}, busiest {levels['timeframe']} bars: "
-                "bid x ask",
+                title=f"{levels['symbol']} {rows.session}, busiest stretch of "
+                f"{levels['timeframe']} bars: bid x ask",
             )
     return None

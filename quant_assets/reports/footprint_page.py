@@ -7,7 +7,7 @@ import polars as pl
 from quant_assets.bars.footprint_tables import FootprintRules
 from quant_assets.market.tick_size import price_name
 from quant_assets.reports.ladder import Ladder, build_ladder, price_span, quantity
-from quant_assets.reports.numbers import count, script_json
+from quant_assets.reports.numbers import count, exact, script_json
 from quant_assets.reports.pictures import BLUE, RED
 from quant_assets.reports.templates import FOOTPRINT, render
 
@@ -16,7 +16,9 @@ _MOST_CELLS = 6_000
 _MOST_ROWS = 400
 _BARS_IN_VIEW = 12
 _POC = "#d99a00"
-_SCALE = [[0.0, RED], [0.5, "#f7f7f7"], [1.0, BLUE]]
+_NEUTRAL, _BUYERS, _SELLERS = (247, 247, 247), (150, 187, 226), (240, 165, 158)
+"""Red, green and blue of a row without delta, and of rows that one side fills: light under text."""
+_TYPICAL_SHARE = 0.95
 
 
 def build_footprint_page(
@@ -52,7 +54,7 @@ def build_footprint_page(
     return render(
         FOOTPRINT,
         title=title,
-        subtitle=_subtitle(bars, shown, ladder),
+        subtitle=_subtitle(bars, shown, ladder, bucket),
         synthetic=synthetic,
         chart_json=script_json(_chart(ladder)),
         rules=_meanings(rules),
@@ -68,14 +70,17 @@ def _last_bars(rows: pl.DataFrame, bars: pl.DataFrame) -> pl.DataFrame:
     return bars.tail(max(1, min(fitting, MOST_BARS)))
 
 
-def _subtitle(bars: pl.DataFrame, shown: pl.DataFrame, ladder: Ladder) -> str:
+def _subtitle(bars: pl.DataFrame, shown: pl.DataFrame, ladder: Ladder, bucket: int) -> str:
     """Say which bars are shown, and how wide a row is."""
     if bars.is_empty():
         return "no bars"
     first, last = (shown["bar_start"][place] for place in (0, -1))
     which = f"last {count(shown.height)} of {count(bars.height)} bars"
     span = f"{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{which}, {span}; rows of {price_name(ladder.bucket)}"
+    rows = f"rows of {price_name(ladder.bucket)}"
+    if ladder.bucket != bucket:
+        rows += f", each {ladder.bucket // bucket} of the footprint's put together"
+    return f"{which}, {span}; {rows}"
 
 
 def _chart(ladder: Ladder) -> dict[str, Any]:
@@ -84,9 +89,8 @@ def _chart(ladder: Ladder) -> dict[str, Any]:
     places = list(range(bars.height))
     names = bars["bar_start"].dt.strftime("%m-%d %H:%M:%S").to_list()
     delta = bars["delta"].to_list()
-    reach = max((abs(value) for value in cells["delta"]), default=0.0) or 1.0
     traces = [
-        _cells(cells, ladder.bucket / 1e9, reach),
+        _cells(cells, ladder.bucket / 1e9),
         *_sides(cells),
         _crosses(cells),
         _points_of_control(cells),
@@ -103,11 +107,11 @@ def _chart(ladder: Ladder) -> dict[str, Any]:
     return {"data": traces, "layout": _layout(ladder, places, names)}
 
 
-def _cells(cells: pl.DataFrame, width: float, reach: float) -> dict[str, Any]:
+def _cells(cells: pl.DataFrame, width: float) -> dict[str, Any]:
     """Return the coloured cells, with all their figures when pointed at."""
     hover = [
-        f"{price:g}<br>bid {bid:g} x ask {ask:g}<br>unknown {unknown:g}<br>delta {delta:g}"
-        f"<br>{trades} trades"
+        f"{exact(price)}<br>bid {exact(bid)} x ask {exact(ask)}"
+        f"<br>unknown {exact(unknown)}<br>delta {exact(delta)}<br>{trades:,} trades"
         for price, bid, ask, unknown, delta, trades in cells.select(
             "price", "bid_volume", "ask_volume", "unknown_volume", "delta", "trades"
         ).iter_rows()
@@ -117,13 +121,27 @@ def _cells(cells: pl.DataFrame, width: float, reach: float) -> dict[str, Any]:
         "y": [width] * cells.height, "width": 0.94, "name": "delta of the row", "text": hover,
         "hovertemplate": "%{text}<extra></extra>", "textposition": "none",
         "marker": {
-            "color": cells["delta"].to_list(), "colorscale": _SCALE, "cmin": -reach, "cmax": reach,
+            "color": _colours(cells["delta"]),
             "line": {
                 "color": ["#9aa4b2" if held else "#f0f0f0" for held in cells["in_value_area"]],
                 "width": 1,
             },
         },
     }  # fmt: skip
+
+
+def _colours(delta: pl.Series) -> list[str]:
+    """Return a colour a row by its delta; beyond what 19 rows of 20 have, the full one."""
+    reach = delta.abs().quantile(_TYPICAL_SHARE) or delta.abs().max() or 1.0
+    return [_mixed(value / float(reach)) for value in delta]  # type: ignore[arg-type]
+
+
+def _mixed(share: float) -> str:
+    """Return a colour between neutral and one side's, as `#rrggbb`."""
+    full = _BUYERS if share > 0 else _SELLERS
+    weight = min(1.0, abs(share))
+    parts = (round(a + weight * (b - a)) for a, b in zip(_NEUTRAL, full, strict=True))
+    return "#" + "".join(f"{part:02x}" for part in parts)
 
 
 def _sides(cells: pl.DataFrame) -> list[dict[str, Any]]:
@@ -195,10 +213,27 @@ def _layout(ladder: Ladder, places: list[int], names: list[str]) -> dict[str, An
             "range": [first - 0.6, len(places) - 0.4], "tickvals": places, "ticktext": names,
             "anchor": "y3", "nticks": 20,
         },
-        "yaxis": {"domain": [0.32, 1.0], "range": [low - margin, high + margin], "title": "price"},
-        "yaxis2": {"domain": [0.17, 0.29], "title": "delta"},
-        "yaxis3": {"domain": [0.0, 0.14], "title": "cum. delta"},
+        "yaxis": {
+            "domain": [0.32, 1.0], "range": [low - margin, high + margin],
+            "title": {"text": "price"}, "tickformat": "~f", "exponentformat": "none",
+        },
+        "yaxis2": {
+            "domain": [0.17, 0.29], "title": {"text": "delta"}, "exponentformat": "none",
+            "range": _span(ladder.bars["delta"][first:], through_zero=True),
+        },
+        "yaxis3": {
+            "domain": [0.0, 0.14], "title": {"text": "cum. delta"}, "exponentformat": "none",
+            "range": _span(ladder.bars["cum_delta"][first:], through_zero=False),
+        },
     }  # fmt: skip
+
+
+def _span(values: pl.Series, *, through_zero: bool) -> list[float]:
+    """Return the range of an axis that shows some values, a tenth wider than they are."""
+    low, high = price_span(values)
+    low, high = (min(low, 0.0), max(high, 0.0)) if through_zero else (low, high)
+    margin = 0.1 * (high - low) or 1.0
+    return [low - margin, high + margin]
 
 
 def _meanings(rules: FootprintRules) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 
 
 def percent(value: float | None, digits: int = 2) -> str:
@@ -23,6 +24,11 @@ def count(value: float | None) -> str:
 def price(value: float) -> str:
     """Return a price with the digits that tell it from its neighbours, at most six."""
     return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def exact(value: float) -> str:
+    """Return a value with up to twelve digits and no exponent: 1002410, 0.00141."""
+    return format(Decimal(f"{value:.12g}"), "f")
 
 
 def digits_needed(values: Iterable[float]) -> int:

@@ -198,8 +198,13 @@ def _instants(ts: pl.Series) -> np.ndarray:
 
 def _space_dates(axes: Any) -> None:
     """Put few dates on the axis, so that they do not overlap."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, num2date
 
+    first, last = axes.xaxis.get_data_interval()
+    if first == last:
+        # The locator warns that it finds no interval in a single date.
+        axes.set_xticks([first], [f"{num2date(first):%Y-%m-%d}"])
+        return
     locator = AutoDateLocator(maxticks=8)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))

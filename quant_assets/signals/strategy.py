@@ -139,7 +139,7 @@ class Strategy(_Frozen):
             raise StrategyError(
                 asked=f"strategy {name!r}" if name else "a strategy without a name",
                 found="; ".join(faults),
-                remedy="Correct these keys; `quant strategy new` writes a strategy that runs.",
+                remedy="Correct these keys; the README shows a strategy that runs.",
             ) from error
 
     def to_mapping(self) -> dict[str, Any]:

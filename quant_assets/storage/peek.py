@@ -119,6 +119,8 @@ def _aligned(rows: Sequence[Sequence[str]], n_text: int) -> Iterator[str]:
 def _check(path: Path) -> None:
     """Raise `InputError` where there is no readable Parquet file."""
     try:
+        if path.is_dir():
+            raise IsADirectoryError(f"{path.name} is a folder")
         pl.read_parquet_schema(path)
     except (OSError, pl.exceptions.ComputeError) as error:
         raise InputError(

@@ -9,7 +9,7 @@ from quant_assets.bars.adjustment import Adjustment, adjust_bars, gap_sizes, par
 from quant_assets.bars.build import bars_from_ticks
 from quant_assets.bars.landed import bars_from_landed
 from quant_assets.bars.resample import resample_bars
-from quant_assets.market.errors import TableMissingError, TimeframeError
+from quant_assets.market.errors import InputError, TableMissingError, TimeframeError
 from quant_assets.market.tables import check_symbol
 from quant_assets.market.timeframes import Timeframe
 from quant_assets.workflows.recipe import Key
@@ -99,6 +99,12 @@ def _derived(
     view: LakeView, symbol: str, wanted: Timeframe, first: date | None, last: date | None
 ) -> pl.DataFrame:
     """Return the bars of all sessions between two dates, both included."""
+    if first and last and last < first:
+        raise InputError(
+            asked=f"{wanted} bars of {symbol}, {first} to {last}",
+            found="the last date lies before the first",
+            remedy="Swap --from and --to.",
+        )
     days = [
         day
         for day in landed_sessions(view, check_symbol(symbol))

@@ -5,7 +5,8 @@ same readers, sessions, roll map and cleaning, so a file and the asset give the 
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,10 +27,11 @@ from quant_assets.market.tick_size import (
 )
 from quant_assets.reports.footprint_page import build_footprint_page
 from quant_assets.storage.index import Entry
+from quant_assets.ticks.schema import ROLL_MAP, SIDE_METHODS
 from quant_assets.workflows.ingest import ingest_files
-from quant_assets.workflows.landing.report import FileReport, FileStatus
+from quant_assets.workflows.landing.report import FileStatus
 from quant_assets.workflows.ranges import make_range
-from quant_assets.workflows.recipe import BROKEN, Key, Recipe
+from quant_assets.workflows.recipe import BROKEN, Key, Recipe, Status
 from quant_assets.workflows.recipes.clean_ticks import CleanTicksRecipe
 from quant_assets.workflows.recipes.neighbours import landed_sessions
 from quant_assets.workflows.recipes.roll_map import RollMapRecipe
@@ -48,6 +50,8 @@ ROW_COLUMNS = (
 """Columns of a file of rows, in order."""
 
 _MOST_PRICES = 5_000_000
+
+_UNMADE = frozenset({*BROKEN, Status.MISSING})
 
 Tell = Callable[[str], None]
 
@@ -114,14 +118,20 @@ class FileFootprint:
 
 
 def footprint_of_file(
-    path: Path, options: FootprintOptions, *, tell: Tell = lambda _: None
+    path: Path,
+    options: FootprintOptions,
+    *,
+    outputs: Iterable[Path] = (),
+    tell: Tell = lambda _: None,
 ) -> FileFootprint:
     """Return the footprints of a file of trades.
 
     Parameters
     ----------
+    outputs
+        Where a caller means to write: none of them may be the file itself.
     tell
-        Told what a reader of the result should know: rows set aside, the tick size.
+        Told what a reader of the result should know: rows set aside, sides, the tick size.
 
     Raises
     ------
@@ -129,6 +139,8 @@ def footprint_of_file(
         If the file cannot be read or holds no trades, the bars, symbol, contract or a price step
         are none of it, or the tick size does not fit the prices.
     """
+    _check_input(path)
+    _check_outputs(path, outputs)
     bars = BarSpec.parse(options.bars)
     bucket = price_units(options.bucket) if options.bucket else None
     tick = price_units(options.tick_size) if options.tick_size else None
@@ -143,7 +155,12 @@ def footprint_of_file(
         if tick is not None:
             check_tick_size(_prices(view, "raw_ticks", symbol), tick)
         cleaned = _cleaned(view, symbol, tell)
-        tick = tick or _inferred_tick(view, symbol, tell)
+        tick = tick or _told_tick(view, symbol, tell)
+        if bucket and bucket % tick:
+            tell(
+                f"rows of {price_name(bucket)} are no multiple of the tick size {price_name(tick)}"
+            )
+        _tell_sides(view, cleaned, tell)
         builder = FootprintBuilder(
             bars, bucket=bucket or tick, tick=tick, calendar=workspace.calendar(symbol)
         )
@@ -159,6 +176,27 @@ def footprint_of_file(
         )
 
 
+def _check_outputs(path: Path, outputs: Iterable[Path]) -> None:
+    """Refuse to write over what is read."""
+    for out in outputs:
+        if out.exists() and path.exists() and out.samefile(path):
+            raise InputError(
+                asked=f"write the footprint of {path.name} to {out}",
+                found="that is the very file that is read",
+                remedy="Give another name with --out.",
+            )
+
+
+def _check_input(path: Path) -> None:
+    """Refuse what is no file before it is taken for one of a wrong format."""
+    if path.is_dir():
+        raise InputError(
+            asked=f"the footprint of {path.name}",
+            found="it is a folder",
+            remedy="Give one file of trades; for many, ingest them and materialize footprint.",
+        )
+
+
 def _land(workspace: Workspace, path: Path, options: FootprintOptions, tell: Tell) -> None:
     """Land the file; say what was set aside of it."""
     report = next(iter(ingest_files(workspace, [path], symbol=options.symbol, zone=options.zone)))
@@ -169,14 +207,8 @@ def _land(workspace: Workspace, path: Path, options: FootprintOptions, tell: Tel
             found=f"{reason.rule}: {reason.where}",
             remedy=reason.remedy or "Give a file of trades.",
         )
-    for line in _remarks(report):
-        tell(line)
-
-
-def _remarks(report: FileReport) -> Iterator[str]:
-    """Yield what a reader should know of a landed file."""
     for reason in report.reasons:
-        yield f"{reason.rule} ({reason.count:,}): {reason.where}".removesuffix(": ")
+        tell(reason.line)
 
 
 def _chosen_symbol(workspace: Workspace, path: Path, options: FootprintOptions) -> str:
@@ -217,7 +249,7 @@ def _choose_contract(view: LakeView, symbol: str, options: FootprintOptions) -> 
         raise InputError(
             asked=f"the footprint of contract {options.contract}",
             found=f"contracts of {symbol} there are {', '.join(there) or 'none'}",
-            remedy="Choose one of them with --contract.",
+            remedy="Choose one of them with --contract." if there else "Leave --contract out.",
         )
     for table in ("raw_ticks", "raw_bars"):
         for entry in view.workspace.lake.index.entries(table, symbol=symbol):
@@ -233,16 +265,18 @@ def _cleaned(view: LakeView, symbol: str, tell: Tell) -> list[Entry]:
     above: tuple[Recipe, ...] = (RollMapRecipe(),) if is_future else ()
     for recipe in (*above, CleanTicksRecipe()):
         for outcome in make_range(view.workspace, recipe, keys, view=view):
-            if outcome.status in BROKEN:
+            if outcome.status in _UNMADE:
                 tell(f"{recipe.asset} {outcome.key.session}: {outcome.reason}")
             if aside := outcome.counts.get("ticks_set_aside"):
                 tell(f"{outcome.key.session}: {aside:,.0f} ticks set aside by the cleaning rules")
+    if is_future:
+        _tell_bootstraps(view, symbol, tell)
     found = [entry for key in keys for entry in view.at("clean_ticks", symbol, key.session)]
     if not found:
         raise InputError(
             asked=f"the footprint of {symbol}",
             found="no session of it could be cleaned",
-            remedy="See the lines above; --contract takes one contract without a roll map.",
+            remedy="The lines before say why; a future's trades come with their contracts.",
         )
     return found
 
@@ -256,11 +290,37 @@ def _prices(view: LakeView, table: str, symbol: str) -> npt.NDArray[np.int64]:
     return np.concatenate(parts)
 
 
-def _inferred_tick(view: LakeView, symbol: str, tell: Tell) -> int:
-    """Return the tick size that the prices tell, and say so."""
+def _tell_bootstraps(view: LakeView, root: str, tell: Tell) -> None:
+    """Say which contract was read where no earlier session told one, and how little it may be."""
+    for entry in view.workspace.lake.index.entries(ROLL_MAP.name, symbol=root):
+        row = view.read(entry).filter(pl.col("date") == entry.day).row(0, named=True)
+        if row["bootstrap"] and row["contract"] != row["leader"]:
+            read = f"{row['contract']} was read, volume {row['volume']:,.0f}"
+            led = f"{row['leader']} had {row['leader_volume']:,.0f}"
+            tell(f"{row['date']}: no session before it tells a leader, so {read}; {led}")
+
+
+def _tell_sides(view: LakeView, cleaned: Iterable[Entry], tell: Tell) -> None:
+    """Say by which method the aggressors were told."""
+    counts: Counter[str] = Counter()
+    for entry in cleaned:
+        counts.update(view.read(entry)["side_method"].cast(pl.String).to_list())
+    told = (f"{name} {100 * counts[name] / counts.total():.1f} %" for name in SIDE_METHODS)
+    tell(f"aggressors told by: {', '.join(told)}")
+
+
+def _told_tick(view: LakeView, symbol: str, tell: Tell) -> int:
+    """Return the tick size that the prices tell, and say so.
+
+    The list's counts where it is coarser and fits: few prices may lie on a finer grid by chance.
+    """
     prices = _prices(view, "clean_ticks", symbol)
-    tick = infer_tick_units(prices) or 1
+    inferred = infer_tick_units(prices) or 1
     listed = view.workspace.instrument(symbol).tick_size
-    beside = f"; the list says {listed:g}" if listed and price_units(listed) != tick else ""
-    tell(f"tick size {price_name(tick)} inferred from {prices.size:,} prices{beside}")
-    return tick
+    step = price_units(listed) if listed else inferred
+    if step > inferred and not (prices % step).any():
+        tell(f"tick size {price_name(step)} of {symbol} by the list of instruments")
+        return step
+    beside = f"; the list of instruments says {price_name(step)}" if step != inferred else ""
+    tell(f"tick size {price_name(inferred)} inferred from {prices.size:,} prices{beside}")
+    return inferred

@@ -12,7 +12,7 @@ import polars as pl
 from quant_assets.market.errors import InputError
 from quant_assets.market.instruments import InstrumentBook
 from quant_assets.storage.package_data import load_calendars, load_instruments
-from quant_assets.storage.readers.base import Landed, RawBatch, SourceFile
+from quant_assets.storage.readers.base import Landed, RawBatch, Remark, SetAside, SourceFile
 from quant_assets.storage.readers.sniff import FormatGuess, detect
 from quant_assets.storage.readers.sqlite import TickSqliteReader
 from quant_assets.ticks.open_interest import daily_open_interest
@@ -20,6 +20,7 @@ from quant_assets.ticks.roll_dates import DateBasis, date_bounds, dates_of, pars
 from quant_assets.ticks.roll_map import RESTS_ON, decide_rolls
 from quant_assets.ticks.roll_modes import Grounds, RollMode, parse_mode, sessions_before_expiry
 from quant_assets.ticks.schema import RAW_DEFINITIONS
+from quant_assets.workflows.landing.report import Reasons
 from quant_assets.workflows.recipes.roll_history import BUSINESS_DAYS
 
 COLUMNS = (
@@ -63,11 +64,17 @@ class FileRule:
 class FileRollMap:
     """The roll map of a file in the published columns, by root and date.
 
-    `without_open_interest` counts the dates of mode `open_interest` that had none to go by.
+    Parameters
+    ----------
+    without_open_interest
+        Dates of mode `open_interest` that had none to go by.
+    remarks
+        What was set aside of the file, and what is odd in it, a line a rule.
     """
 
     rows: pl.DataFrame
     without_open_interest: int
+    remarks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -111,17 +118,19 @@ def roll_map_of_file(
             remedy="Give a tick database with one table a contract.",
         )
     book = load_instruments()
-    landed = _landed(path, rule.basis, book)
+    reasons = Reasons()
+    landed = _landed(path, rule.basis, book, reasons)
+    remarks = tuple(reason.line for reason in reasons.listed())
     roots = sorted(landed) if root is None else [root]
     if not roots or (root is not None and root not in landed):
         raise InputError(
             asked=f"the roll map of {root or 'any root'} in {path.name}",
-            found=f"its roots are {', '.join(sorted(landed)) or 'none'}",
+            found="; ".join([f"its roots are {', '.join(sorted(landed)) or 'none'}", *remarks]),
             remedy="Choose one of them with --root.",
         )
     rows = pl.concat([_of_root(landed[one], one, rule, book) for one in roots])
     is_by_volume = (pl.col(RESTS_ON) == Grounds.VOLUME) & (pl.col("mode") == RollMode.OPEN_INTEREST)
-    return FileRollMap(rows.select(COLUMNS), rows.filter(is_by_volume).height)
+    return FileRollMap(rows.select(COLUMNS), rows.filter(is_by_volume).height, remarks)
 
 
 def _of_root(landed: _Landed, root: str, rule: FileRule, book: InstrumentBook) -> pl.DataFrame:
@@ -142,11 +151,13 @@ def _of_root(landed: _Landed, root: str, rule: FileRule, book: InstrumentBook) -
     )
 
 
-def _landed(path: Path, basis: DateBasis, book: InstrumentBook) -> dict[str, _Landed]:
+def _landed(
+    path: Path, basis: DateBasis, book: InstrumentBook, reasons: Reasons
+) -> dict[str, _Landed]:
     """Return what every root of the database gives, roots without volume left out."""
     volumes: dict[str, list[pl.DataFrame]] = defaultdict(list)
     records: dict[str, list[pl.DataFrame]] = defaultdict(list)
-    for batch in _batches(path):
+    for batch in _batches(path, reasons):
         calendar = load_calendars()[book.instrument(batch.symbol).calendar]
         time = "bar_start" if batch.kind is Landed.BARS else "ts"
         dates = dates_of(batch.frame[time], basis, assign=calendar.assign).alias("date")
@@ -168,10 +179,14 @@ def _summed(batch: RawBatch, dates: pl.Series) -> pl.DataFrame:
     return by_date.with_columns(contract=pl.lit(batch.contract)).select(_VOLUMES)
 
 
-def _batches(path: Path) -> Iterator[RawBatch]:
-    """Yield the rows of the database and the open interest among them."""
+def _batches(path: Path, reasons: Reasons) -> Iterator[RawBatch]:
+    """Yield the rows of the database and the open interest among them; note all else."""
     source = SourceFile(path, path.name, hashlib.sha256().hexdigest(), path.stat().st_size)
     with tempfile.TemporaryDirectory() as scratch:
         for event in TickSqliteReader(source, Path(scratch)).events():
-            if isinstance(event, RawBatch) and event.frame.height:
+            if isinstance(event, SetAside):
+                reasons.add(event.rule, event.place, count=event.count)
+            elif isinstance(event, Remark):
+                reasons.add(event.rule, event.where, count=event.count)
+            elif event.frame.height:
                 yield event

@@ -113,6 +113,25 @@ def test_rows_are_made_wider_until_they_fit(spread):
     assert ladder.cells["trades"].sum() == 2
 
 
+def test_colours_stay_light_and_figures_keep_their_digits():
+    """One huge row bleaches no other; a million and a half is not written 1.5e+06."""
+    ts = FIRST_DAY * NS_PER_DAY
+    volumes = [1_423_901.0, *([10.0] * 40)]
+    trades = [(ts + n, FIRST_DAY, TICK * n, v, "buy") for n, v in enumerate(volumes)]
+    (cells,) = (t for t in chart_of(page_of(made(trades, "1h")))["data"] if "base" in t)
+    assert "1423901" in cells["text"][0]
+    assert len(set(cells["marker"]["color"])) == 1
+    assert all(int(colour[1:3], 16) >= 140 for colour in cells["marker"]["color"])
+
+
+def test_a_chart_of_rows_put_together_says_so():
+    """The reader must not take its rows for the footprint's."""
+    ts = FIRST_DAY * NS_PER_DAY
+    trades = [(ts + n, FIRST_DAY, n * 300 * TICK, 1.0, "buy") for n in range(2)]
+    trades += [(ts + n, FIRST_DAY, n * 300 * TICK, 1.0, "buy") for n in range(2, 4)]
+    assert "of the footprint&#39;s put together" in page_of(made(trades, "1h"))
+
+
 def test_the_busiest_bars_are_neighbours():
     """The stretch of most volume, the first of equals."""
     bars = pl.DataFrame({"volume": [1.0, 5.0, 5.0, 1.0, 6.0, 4.0]})

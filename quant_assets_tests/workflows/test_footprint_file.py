@@ -136,11 +136,70 @@ def test_the_asked_step_is_checked_and_the_inferred_one_said(tmp_path):
     path = tmp_path / "ticks.sqlite"
     write_tick_sqlite(path, {"GCZ13": ticks(START_NS, [1310 + k / 10 for k in range(60)])})
     told = []
-    made = footprint_of_file(path, FootprintOptions("1m"), tell=told.append)
+    made = footprint_of_file(path, FootprintOptions("1m", bucket="0.25"), tell=told.append)
     assert made.tick == 100_000_000
-    assert told == ["tick size 0.1 inferred from 60 prices"]
+    assert told == [
+        "tick size 0.1 inferred from 60 prices",
+        "rows of 0.25 are no multiple of the tick size 0.1",
+        "aggressors told by: feed 0.0 %, quote 100.0 %, tick 0.0 %, none 0.0 %",
+    ]
     with pytest.raises(InputError, match=r"tick size of 0\.25.*own step is 0\.1"):
         footprint_of_file(path, FootprintOptions("1m", tick_size="0.25"))
+
+
+def test_few_prices_tell_no_finer_step_than_the_list(tmp_path):
+    """Two prices a quarter apart are multiples of 0.25, and the list knows that of ES."""
+    path, told = tmp_path / "ticks.sqlite", []
+    write_tick_sqlite(path, {"ESZ13": ticks(START_NS, [1650.25, 1650.5, 1650.25])})
+    made = footprint_of_file(path, FootprintOptions("1m"), tell=told.append)
+    assert made.tick == 250_000_000
+    assert told[0] == "tick size 0.25 of ES by the list of instruments"
+
+
+def test_a_first_session_says_that_nothing_told_its_leader(tmp_path):
+    """The nearest contract may hardly trade: the reader is told by how much."""
+    path, told = tmp_path / "ticks.sqlite", []
+    contracts = {
+        "GCV13": ticks(START_NS, [1310.1] * 3),
+        "GCZ13": ticks(START_NS, [1312.1] * 50),
+    }
+    write_tick_sqlite(path, contracts)
+    footprint_of_file(path, FootprintOptions("1m"), tell=told.append)
+    assert told[0] == (
+        "2013-10-08: no session before it tells a leader, so GCV13 was read, volume 3; GCZ13 had 50"
+    )
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_the_file_that_is_read_is_never_written_over(tmp_path, link):
+    """Not by its own name, and not by another of the same file."""
+    path = tmp_path / "BTCUSDT.trades.csv"
+    path.write_text("timestamp,price,amount,side\n1723161256322,61800.3,0.5,buy\n")
+    before = path.read_bytes()
+    out = path
+    if link:
+        out = tmp_path / "other.csv"
+        out.symlink_to(path)
+    asked = ["footprint", str(path), "--bar", "1m", "--out", str(out)]
+    run = CliRunner().invoke(app, asked)
+    assert isinstance(run.exception, InputError)
+    assert "the very file that is read" in str(run.exception)
+    assert path.read_bytes() == before
+
+
+def test_trades_of_a_future_without_a_contract_say_why_nothing_is_made(tmp_path):
+    """A root alone is no contract that could be read."""
+    path, told = tmp_path / "ES.trades.csv", []
+    path.write_text("timestamp,price,amount,side\n1723161256322,5300.25,2,buy\n")
+    with pytest.raises(InputError, match="no session of it could be cleaned"):
+        footprint_of_file(path, FootprintOptions("1m", symbol="ES"), tell=told.append)
+    assert any("roll map" in line or "contract" in line for line in told)
+
+
+def test_a_folder_is_no_file_of_trades(tmp_path):
+    """It is said as it is."""
+    with pytest.raises(InputError, match="it is a folder"):
+        footprint_of_file(tmp_path, FootprintOptions("1m"))
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,11 @@ class Reason:
     where: str
     remedy: str = ""
 
+    @property
+    def line(self) -> str:
+        """Rule, count and place on one line."""
+        return f"{self.rule} ({self.count:,})" + (f": {self.where}" if self.where else "")
+
     def to_json(self) -> dict[str, Any]:
         """Return rule, count and place."""
         return {"rule": self.rule, "count": self.count, "where": self.where}
