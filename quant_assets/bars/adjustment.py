@@ -16,7 +16,7 @@ from operator import add, mul
 import numpy as np
 import polars as pl
 
-from quant_assets.market.errors import InputError
+from quant_assets.market.errors import InputError, parse_choice
 
 PRICES = ("open", "high", "low", "close")
 
@@ -42,14 +42,7 @@ class Adjustment(StrEnum):
 
 def parse_adjustment(text: str) -> Adjustment:
     """Return the adjustment of that name, or raise `InputError` with those there are."""
-    try:
-        return Adjustment(text)
-    except ValueError as error:
-        raise InputError(
-            asked=f"adjustment {text!r}",
-            found=f"the adjustments are {', '.join(Adjustment)}",
-            remedy="Choose one of them with --adjust, or leave it out for raw prices.",
-        ) from error
+    return parse_choice(Adjustment, text, asked="adjustment", option="--adjust")
 
 
 def find_rolls(contracts: pl.DataFrame) -> pl.DataFrame:

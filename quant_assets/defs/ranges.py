@@ -10,12 +10,12 @@ from quant_assets.defs.pictures import as_metadata
 from quant_assets.defs.provenance import input_tags, version_tags
 from quant_assets.lineage.fingerprint import combined_version
 from quant_assets.observe.progress import report
+from quant_assets.workflows.freshness import recipe_code_version
 from quant_assets.workflows.ranges import (
     DROPPED,
     Outcome,
     Progress,
     make_range,
-    recipe_code_version,
 )
 from quant_assets.workflows.recipe import BROKEN, Recipe, Status
 from quant_assets.workflows.shares import shares_of

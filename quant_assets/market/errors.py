@@ -17,6 +17,9 @@ QuantError
 └── TrainingError            a model that cannot be trained on what is there
 """
 
+from enum import StrEnum
+from typing import TypeVar
+
 
 class QuantError(Exception):
     """Base of all errors a user may see.
@@ -105,3 +108,26 @@ class StateError(QuantError):
 
 class TrainingError(QuantError):
     """A model that cannot be trained on what is there."""
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def parse_choice(kind: type[Choice], text: str, *, asked: str, option: str) -> Choice:
+    """Return the member of that value, or raise `InputError` with those there are.
+
+    Parameters
+    ----------
+    asked
+        What is chosen, for the message: `roll mode`.
+    option
+        Option of the command line that chooses it: `--mode`.
+    """
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise InputError(
+            asked=f"{asked} {text!r}",
+            found=f"there are {', '.join(kind)}",
+            remedy=f"Choose one of them with {option}.",
+        ) from error

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from quant_assets.market.columns import UTC_NS
-from quant_assets.market.errors import InputError
+from quant_assets.market.errors import parse_choice
 from quant_assets.market.sessions import SessionBounds
 from quant_assets.market.timeframes import NS_PER_DAY, NS_PER_MINUTE
 from quant_assets.ticks.kernels import sum_in_order
@@ -34,14 +34,7 @@ Assign = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.datetime64]]
 
 def parse_date_basis(text: str) -> DateBasis:
     """Return the basis of that name, or raise `InputError` with those there are."""
-    try:
-        return DateBasis(text)
-    except ValueError as error:
-        raise InputError(
-            asked=f"date basis {text!r}",
-            found=f"the bases are {', '.join(DateBasis)}",
-            remedy="Choose one of them with --date-basis.",
-        ) from error
+    return parse_choice(DateBasis, text, asked="date basis", option="--date-basis")
 
 
 def date_bounds(basis: DateBasis, *, bounds: Bounds) -> Bounds:

@@ -19,7 +19,7 @@ from datetime import date
 from enum import StrEnum
 
 from quant_assets.market.contracts import parse_contract
-from quant_assets.market.errors import InputError
+from quant_assets.market.errors import InputError, parse_choice
 from quant_assets.market.sessions import SessionBounds
 from quant_assets.ticks.expiries import BOOTSTRAP_SESSIONS, Expiries
 from quant_assets.ticks.roll_dates import Bounds
@@ -125,14 +125,7 @@ class Choice:
 
 def parse_mode(text: str) -> RollMode:
     """Return the mode of that name, or raise `InputError` with those there are."""
-    try:
-        return RollMode(text)
-    except ValueError as error:
-        raise InputError(
-            asked=f"roll mode {text!r}",
-            found=f"the modes are {', '.join(RollMode)}",
-            remedy="Choose one of them with --mode.",
-        ) from error
+    return parse_choice(RollMode, text, asked="roll mode", option="--mode")
 
 
 def sessions_before_expiry(mode: RollMode, days: int | None) -> int:

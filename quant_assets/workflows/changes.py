@@ -5,7 +5,8 @@ from datetime import date
 
 from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.market.errors import QuantError
-from quant_assets.workflows.ranges import Outcome, decide, stored_entries
+from quant_assets.workflows.freshness import stored_entries
+from quant_assets.workflows.ranges import Outcome, decide
 from quant_assets.workflows.recipe import Key, Plan, Recipe
 from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.view import LakeView

@@ -9,9 +9,10 @@ from typing import Any
 from quant_assets.contracts.schema import CONTRACT_TABLE
 from quant_assets.models.schema import PREDICTIONS
 from quant_assets.signals.strategy import Strategy
+from quant_assets.workflows.freshness import staleness, stored_entries
 from quant_assets.workflows.plan_contracts import BY_CONTRACT, contracts_of, expected_contracts
 from quant_assets.workflows.plan_strategies import BY_STRATEGY, ONCE
-from quant_assets.workflows.ranges import Outcome, decide, staleness, stored_entries
+from quant_assets.workflows.ranges import Outcome, decide
 from quant_assets.workflows.recipe import Key, Plan, Recipe, Status
 from quant_assets.workflows.recipes.bars import expected_bars
 from quant_assets.workflows.recipes.neighbours import research_bars

@@ -8,21 +8,24 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from quant_assets.lineage.fingerprint import combined_version, digest_of
-from quant_assets.lineage.records import ABSENT, Hashes, Lineage, why_stale
+from quant_assets.lineage.fingerprint import digest_of
+from quant_assets.lineage.records import ABSENT, Lineage
 from quant_assets.market.errors import LakeError, PartitionReplacedError, QuantError
 from quant_assets.storage.index import Entry
 from quant_assets.storage.lake import Committed
-from quant_assets.storage.source_code import code_version
 from quant_assets.storage.state import FAILURES
 from quant_assets.ticks.schema import QUARANTINE
+from quant_assets.workflows.freshness import (
+    FILES,
+    partition_version,
+    recipe_code_version,
+    staleness,
+    stored_entries,
+)
 from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Recipe, Status
 from quant_assets.workflows.timings import note_timings
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
-
-FILES = "files"
-"""Statistic of each file of a partition: how many files the partition has."""
 
 DROPPED = "partitions_dropped"
 """Count of an outcome: what was stored of it went, because nothing is to be made of it."""
@@ -132,12 +135,6 @@ def _begin(
     return pool.submit(_make_and_store, workspace, recipe, view, key, decided)
 
 
-def recipe_code_version(recipe: Recipe) -> str:
-    """Return the code version of a recipe: its modules and what they import, and its schemas."""
-    schemas = tuple((table.name, table.version) for table in recipe.tables)
-    return code_version(recipe.modules, schemas)
-
-
 def _make_one(
     workspace: Workspace,
     recipe: Recipe,
@@ -236,31 +233,6 @@ def decide(recipe: Recipe, view: LakeView, key: Key) -> Plan | Outcome:
             entries=tuple(stored),
         )
     return plan
-
-
-def staleness(recipe: Recipe, plan: Plan, stored: list[Entry]) -> str | None:
-    """Return why what is stored is not what would be made now; None where it is."""
-    if not stored:
-        return "never made"
-    if any(entry.stats.get(FILES, len(stored)) != len(stored) for entry in stored):
-        return "not all of its files are there"
-    wanted = Hashes(
-        inputs_hash=digest_of(dict(plan.inputs)),
-        params_hash=digest_of(dict(plan.parameters)),
-        code_version=recipe_code_version(recipe),
-    )
-    reasons = (why_stale(entry.hashes, wanted) for entry in stored)
-    return next((reason for reason in reasons if reason), None)
-
-
-def stored_entries(recipe: Recipe, view: LakeView, key: Key) -> list[Entry]:
-    """Return the index entries of a partition over all tables of its asset."""
-    return [e for table in recipe.tables for e in view.at(table.name, key.symbol, key.session)]
-
-
-def partition_version(entries: Iterable[Entry]) -> str:
-    """Return the data version of a partition: over its files in sorted order."""
-    return combined_version({entry.name: entry.data_version for entry in entries})
 
 
 def _broken(view: LakeView, needs: Iterable[tuple[str, Key]]) -> list[str]:

@@ -16,7 +16,8 @@ from quant_assets.market.tables import Table
 from quant_assets.storage.commit import CommitStep
 from quant_assets.storage.state import FAILURES, TIMINGS
 from quant_assets.ticks.schema import QUARANTINE
-from quant_assets.workflows.ranges import Outcome, make_range, partition_version
+from quant_assets.workflows.freshness import partition_version
+from quant_assets.workflows.ranges import Outcome, make_range
 from quant_assets.workflows.recipe import Key, Made, MadeFile, Plan, Recipe, Status
 from quant_assets.workflows.view import LakeView, versions
 from quant_assets.workflows.workspace import Workspace
@@ -363,7 +364,7 @@ def test_a_parameter_or_code_change_makes_all_anew(
 
     monkeypatch.setattr(recipe, "plan", with_width)
     second = _run(workspace, recipe)
-    monkeypatch.setattr("quant_assets.workflows.ranges.code_version", lambda *_: "other")
+    monkeypatch.setattr("quant_assets.workflows.freshness.code_version", lambda *_: "other")
     third = _run(workspace, recipe)
     for outcomes in (second, third):
         assert _states(outcomes) == ["made"] * 5

@@ -10,7 +10,7 @@ import pytest
 
 from quant_assets.market.errors import PartitionReplacedError
 from quant_assets.storage.state import FAILURES
-from quant_assets.workflows import ranges
+from quant_assets.workflows import freshness
 from quant_assets.workflows.ranges import Outcome, make_range
 from quant_assets.workflows.recipe import Key, Made, Plan, Status
 from quant_assets.workflows.recipes.clean_ticks import CleanTicksRecipe
@@ -93,7 +93,7 @@ def test_code_is_read_by_no_thread(tmp_path, monkeypatch):
         asked.append(threading.current_thread())
         return "code"
 
-    monkeypatch.setattr(ranges, "code_version", versions)
+    monkeypatch.setattr(freshness, "code_version", versions)
     with landed(tmp_path / "data", threads=2) as workspace:
         assert list(make_range(workspace, Parallel(), KEYS[:4]))
     assert asked[0] is threading.main_thread()
