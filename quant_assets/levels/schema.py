@@ -40,7 +40,7 @@ def _prices(name: str, stretch: str) -> dict[str, str]:
 LEVEL_MEANINGS: dict[str, str] = {
     **_with_bands("session_vwap", "volume-weighted mean price of the session so far"),
     **_with_bands("week_vwap", "volume-weighted mean price of the week so far"),
-    **_with_bands("anchored_vwap", "volume-weighted mean price since the anchor"),
+    **_with_bands("anchored_vwap", "volume-weighted mean price since the anchor, or a roll"),
     "bollinger_middle": "mean close of 20 bars",
     "bollinger_upper": "mean close of 20 bars, plus 2 standard deviations",
     "bollinger_lower": "mean close of 20 bars, minus 2 standard deviations",
