@@ -20,6 +20,8 @@ _SHOWN = 1000
 _NOT_RECEIVED = pl.Series("ts_recv", [None], dtype=UTC_NS)
 _NO_SIDE = pl.Series("side", ["unknown"], dtype=pl.Enum(SIDES))
 """What each trade of a tick table has, once: it says nothing of receipt or side."""
+_PLACED_BY = {Landed.TICKS: ("ts", "qty"), Landed.BARS: ("bar_start", "volume")}
+"""Columns of stamps and volumes."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,6 +53,7 @@ class Typed:
         self._rules: list[str] = list(RULES)
         read = stamps.read(batch.column("timestamp"))
         self._stamps_ns, self._faults = read.utc_ns, read.faults
+        self._time, self._volume = _PLACED_BY[kind]
         names = batch.schema.names[1:-1]
         self._values = {name: _numbers(batch.column(name)) for name in names}
         if kind is Landed.TICKS:
@@ -61,18 +64,27 @@ class Typed:
         self._all_good = bool(self._good.all())
         self.bad_rows = [] if self._all_good else self._bad_rows(batch)
         """The rows that are set aside."""
-        self.stamps_ns: npt.NDArray[np.int64] = self._only(self._stamps_ns)
-        """Stamps of the good rows, nanoseconds UTC."""
-        self.volumes: Floats = self._only(self._values["volume"])
-        """Volumes of the good rows; NaN where one is missing."""
         interest = self._values.get(OPEN_INTEREST)
-        self.open_interest = None if interest is None else self._only(interest)
+        self.open_interest = None if interest is None else np.array(self._only(interest))
         """Open interest of the good rows, NaN where one is missing; None without a column."""
         columns = self._tick_columns() if kind is Landed.TICKS else self._bar_columns()
-        places = self._only(batch.column("rowid").to_numpy().astype(np.uint64))
+        places = self._only(batch.column("rowid").to_numpy().view(np.uint64))
         self.frame = pl.DataFrame([*columns, pl.Series("place", places)])
         """The good rows in the columns of their landed table, with their place."""
+        # No number of the batch is held: their memory serves the next one.
         self._values.clear()
+
+    @property
+    def stamps_ns(self) -> npt.NDArray[np.int64]:
+        """Stamps of the good rows, nanoseconds UTC."""
+        stamps: npt.NDArray[np.int64] = self.frame[self._time].to_physical().to_numpy()
+        return stamps
+
+    @property
+    def volumes(self) -> Floats:
+        """Volumes of the good rows; NaN where one is missing."""
+        volumes: Floats = self.frame[self._volume].to_numpy()
+        return volumes
 
     def _bad_rows(self, batch: pa.RecordBatch) -> list[BadRow]:
         return [
@@ -111,7 +123,7 @@ class Typed:
         return values if self._all_good else values[self._good]
 
     def _tick_columns(self) -> list[pl.Series]:
-        stamps = pl.Series("ts", self.stamps_ns).cast(UTC_NS)
+        stamps = pl.Series("ts", self._only(self._stamps_ns)).cast(UTC_NS)
         count = stamps.len()
         return [
             stamps,
@@ -129,10 +141,16 @@ class Typed:
         reals = [self._real(name, name) for name in ("open", "high", "low")]
         close = self._real("close", "price")
         rest = [self._real(name, name) for name in ("volume", "bid", "ask")]
-        return [pl.Series("bar_start", self.stamps_ns).cast(UTC_NS), *reals, close, *rest]
+        return [
+            pl.Series("bar_start", self._only(self._stamps_ns)).cast(UTC_NS),
+            *reals,
+            close,
+            *rest,
+        ]
 
     def _real(self, name: str, column: str) -> pl.Series:
-        return pl.Series(name, self._only(self._values[column]), nan_to_null=True)
+        # A copy: a series is a view, and would hold the numbers of the whole batch.
+        return pl.Series(name, np.array(self._only(self._values[column])), nan_to_null=True)
 
     def _fixed(self, name: str) -> pl.Series:
         """Return prices as counts of 1e-9, rounded; what is not finite is null."""

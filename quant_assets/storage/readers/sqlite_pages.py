@@ -249,6 +249,7 @@ class _Rows:
         self._n_numbers = len(table.columns) - 1
         self._absent = [number for number, name in enumerate(table.names[1:]) if name is None]
         self._last = np.zeros(2, dtype=np.int64)
+        self._places = np.empty((3, 0), dtype=np.int64)
 
     @property
     def count(self) -> int:
@@ -261,7 +262,10 @@ class _Rows:
         cells = pages.cells(data)
         if not self._single and not cells.all():
             raise UnfitError("a page without rows")
-        rowids, starts, ends, stamps = np.empty((4, int(cells.sum())), dtype=np.int64)
+        rowids = np.empty(int(cells.sum()), dtype=np.int64)
+        if self._places.shape[1] < rowids.size:
+            self._places = np.empty((3, rowids.size), dtype=np.int64)
+        starts, ends, stamps = self._places[:, : rowids.size]
         _check(find_rows(data, pages.bytes, pages.usable, self._last, rowids, starts, ends))
         if (ends - starts).sum() > data.size:
             raise UnfitError("cells that lie over each other")

@@ -93,13 +93,14 @@ class StampReader:
     def _from_zone(
         self, local_ns: Ints, faults: npt.NDArray[np.uint8]
     ) -> tuple[Ints, npt.NDArray[np.uint8]]:
-        """Turn local time into UTC; mostly the offset is the same all through a batch."""
+        """Turn local time into UTC, in its place where the offset is the same all through it."""
         if not local_ns.size:
             return local_ns, faults
         first, last = (int(edge) // NS_PER_DAY for edge in (local_ns.min(), local_ns.max()))
         offsets = {self._offset(day) for day in range(first - 1, last + 3)}
         if len(offsets) == 1:
-            return local_ns - offsets.pop() * NS_PER_SECOND, faults
+            local_ns -= offsets.pop() * NS_PER_SECOND
+            return local_ns, faults
         return self._by_rules(local_ns, faults)
 
     def _offset(self, day: int) -> int:
