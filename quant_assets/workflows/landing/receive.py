@@ -57,6 +57,9 @@ Digest = Callable[[], str]
 
 UNKNOWN_FORMAT = "unknown"
 
+_WAITING = 2
+"""Commits that may wait for the disk while others work."""
+
 _RULES: tuple[tuple[type[QuantError], str], ...] = (
     (SymbolError, "bad_symbol"),
     (SessionError, "outside_calendar"),
@@ -207,8 +210,11 @@ class _Landing:
         return stored, [*entries, *(one.entry for one in stored)]
 
     def _land_all(self, store: Store, spill: Spill, landed: Sequence[Partition]) -> list[Stored]:
-        """Commit the partitions, several at once; what each one holds does not depend on it."""
-        with ThreadPoolExecutor(max_workers=self.workspace.threads) as pool:
+        """Commit the partitions, several at once; what each one holds does not depend on it.
+
+        They are some more than processors may be used: a commit waits for the disk twice.
+        """
+        with ThreadPoolExecutor(max_workers=self.workspace.threads + _WAITING) as pool:
             return list(pool.map(lambda one: store.land(one, spill.take(one)), landed))
 
     def _report(
