@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Literal
 
 import dagster as dg
@@ -24,6 +25,9 @@ NEAR = timedelta(days=4)
 LONGEST_RANGE = 250
 
 BARS = "bars"
+
+LOOKED_AT = (BARS, "footprint")
+"""Assets whose partitions of other sessions are read by what lies below them."""
 
 Kind = Literal["ranges", "strategies", "contracts", "once"]
 
@@ -109,17 +113,17 @@ def waves_of(graph: BaseAssetGraph, assets: Collection[dg.AssetKey]) -> list[Wav
 
 
 def parts_of(wave: Wave, ranges: Collection[SessionRange]) -> list[Wave]:
-    """Return a wave cut behind the bars, where a symbol has more than one range.
+    """Return a wave cut behind bars and footprint, where a symbol has more than one range.
 
-    What lies below looks back and forward on bars of neighbouring ranges: all of them must be
-    there first, or the result would depend on which range ran before which.
+    What lies below looks on bars and profiles of neighbouring ranges: all of them must be there
+    first, or the result would depend on which range ran before which.
     """
     symbols = [one.symbol for one in ranges]
-    if wave.kind != "ranges" or BARS not in wave.assets or len(set(symbols)) == len(symbols):
+    if wave.kind != "ranges" or len(set(symbols)) == len(symbols):
         return [wave]
-    cut = wave.assets.index(BARS) + 1
-    parts = (wave.assets[:cut], wave.assets[cut:])
-    return [Wave(assets, wave.kind) for assets in parts if assets]
+    cuts = sorted(wave.assets.index(name) + 1 for name in LOOKED_AT if name in wave.assets)
+    edges = pairwise([0, *cuts, len(wave.assets)])
+    return [Wave(wave.assets[a:b], wave.kind) for a, b in edges if a < b]
 
 
 def _kind(graph: BaseAssetGraph, key: dg.AssetKey) -> Kind:

@@ -100,7 +100,7 @@ def test_the_plan_announces_what_is_made_and_then_nothing(root: Root) -> None:
     assert {key.to_user_string() for key in graph.materializable_asset_keys} == set(before)
     assert before["model"].reasons == before["backtest"].reasons == {INPUT: 1}
     assert before["sessions"].reasons == {"never made": 1}
-    not_for_currencies = {"roll_map", "clean_ticks"}
+    not_for_currencies = {"roll_map", "clean_ticks", "contract_json", "contract_parquet"}
     assert root.make() == _would_run(before)
     assert set(before) - set(_would_run(before)) == not_for_currencies
     after = root.plan()

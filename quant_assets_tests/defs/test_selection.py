@@ -10,8 +10,9 @@ from quant_assets.workflows.recipe import Key
 from quant_assets.workflows.recipes.bars import BarsRecipe
 from quant_assets.workflows.workspace import Workspace
 
-LOWER = ("features", "training_set")
-WAVE = Wave(("roll_map", "clean_ticks", "bars", *LOWER), "ranges")
+UPPER, MIDDLE = ("roll_map", "clean_ticks", "bars"), ("bronze_trades", "footprint")
+LOWER = ("levels", "features", "training_set")
+WAVE = Wave((*UPPER, *MIDDLE, *LOWER), "ranges")
 START = date(2024, 1, 1)
 
 
@@ -24,10 +25,10 @@ def test_one_range_a_symbol_runs_as_one_wave():
     assert parts_of(WAVE, [_range("ES", 0, 9), _range("GC", 0, 9)]) == [WAVE]
 
 
-def test_bars_of_all_ranges_come_before_what_looks_back_and_forward_on_them():
-    """With two ranges of a symbol the bars of both are made first."""
+def test_bars_and_profiles_of_all_ranges_come_before_what_looks_on_them():
+    """With two ranges of a symbol the bars of both are made first, and then both footprints."""
     parts = parts_of(WAVE, [_range("ES", 0, 249), _range("ES", 250, 300)])
-    assert [part.assets for part in parts] == [("roll_map", "clean_ticks", "bars"), LOWER]
+    assert [part.assets for part in parts] == [UPPER, MIDDLE, LOWER]
 
 
 def test_sessions_near_each_other_are_one_range_of_at_most_250_days():

@@ -105,7 +105,8 @@ def workspace(tmp_path):
 def land(workspace: Workspace, session: date, stamps_ns: list[int], **changes) -> None:
     """Land trades of a session at given instants, counted from the start of its date."""
     start = (session - date(1970, 1, 1)).days * DAY_NS
-    rows = raw_ticks(*({"price": 100.0 + n / 100} | changes for n in range(len(stamps_ns))))
+    prices = changes.pop("prices", [100.0 + n / 100 for n in range(len(stamps_ns))])
+    rows = raw_ticks(*({"price": price} | changes for price in prices))
     placed = rows.with_columns(
         session=pl.lit(session),
         ts=pl.Series([start + ts for ts in stamps_ns]).cast(rows.schema["ts"]),
@@ -178,13 +179,25 @@ def test_another_threshold_or_tick_size_makes_stale(tmp_path):
         bounds = workspace.lake.lineage(entry).parameters["cleaning"]
         assert bounds["median_reach"] == (0.2 if text else 0.1)
         workspace.state.close()
-    (root / "instruments.yaml").write_text("instruments: {BTCUSD: {tick_size: 0.5}}\n")
-    workspace = Workspace.open(root)
-    (again,) = make(workspace, DAYS[:1])
-    assert [*statuses, again.status] == [Status.MADE, Status.MADE, Status.KEPT, Status.MADE]
-    assert again.counts["set_aside_off_tick_grid"] == 2
+    for tick_size in (0.001, 0.5):
+        (root / "instruments.yaml").write_text(
+            f"instruments: {{BTCUSD: {{tick_size: {tick_size}}}}}\n"
+        )
+        workspace = Workspace.open(root)
+        (again,) = make(workspace, DAYS[:1])
+        statuses.append(again.status)
+        workspace.state.close()
+    assert statuses == [Status.MADE, Status.MADE, Status.KEPT, Status.MADE, Status.FAILED]
+    assert "a tick size of 0.5: 67 % of 3 prices" in again.reason
+
+
+def test_few_prices_off_the_grid_are_set_aside_and_many_are_an_error(workspace):
+    """One in two hundred is a bad print; two in three are another instrument's tick size."""
+    land(workspace, DAYS[0], [*range(200)], prices=[*([100.0] * 199), 100.001])
+    (few,) = make(workspace, DAYS[:1])
+    assert few.status is Status.MADE
+    assert few.counts["set_aside_off_tick_grid"] == 1
     assert LakeView(workspace).at(QUARANTINE.name, SYMBOL, DAYS[0])
-    workspace.state.close()
 
 
 def test_shares_are_told_of_a_runs_totals(workspace):

@@ -181,7 +181,8 @@ def test_a_closed_date_goes_and_what_looked_at_it_is_made_anew(
     assert {"bronze_trades", "features", "momentum_days"} <= set(reading)
     assert len(reading["momentum_days"]) == LOOK_BACK_SESSIONS
     # The session before reaches on to the next one's start, over the closed day.
-    reaching = {name: {BEFORE, *reading.get(name, ())} for name in ("bars", "footprint", "levels")}
+    names = ("bars", "footprint", "levels", "contract_table")
+    reaching = {name: {BEFORE, *reading.get(name, ())} for name in names}
     assert _stale(workspace) == reading | reaching
     assert stored_backtest(workspace, strategies(workspace)[STRATEGY]) is None
     lines = {line.asset: line for line in plan_assets(workspace, [*recipes(), "model"], KEYS)}
