@@ -68,7 +68,7 @@ def faults(root: Path) -> list[str]:
     for name in visible(root):
         try:
             frame = pl.read_parquet(root / "lake" / name, hive_partitioning=False)
-        except (pl.exceptions.PolarsError, OSError):
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
             found.append(f"{name} is torn")
             continue
         if content_version(frame) not in VERSIONS:
@@ -197,7 +197,7 @@ def _is_sound(file: Path, sound: set[float]) -> bool:
     try:
         with file.open("rb") as handle:
             return pl.read_parquet(handle, hive_partitioning=False)["price"].sum() in sound
-    except (pl.exceptions.PolarsError, OSError):
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
         return False
 
 
