@@ -50,7 +50,15 @@ class Market:
         for day in self.days["EURUSD"]:
             self.lay("EURUSD", day, contract=None)
 
-    def lay(self, symbol: str, day: date, *, contract: str | None, seed: int = 1) -> None:
+    def lay(
+        self,
+        symbol: str,
+        day: date,
+        *,
+        contract: str | None,
+        seed: int = 1,
+        base: str = "ticks",
+    ) -> None:
         """Store a session; one of a symbol without contracts has no trades."""
         start = self.workspace.calendar(symbol).bounds(day).open_ns
         bars = session_bars(day, N_BARS, seed=seed, contract=contract)
@@ -59,7 +67,7 @@ class Market:
         flow = order_flow_of(bars, seed=seed)
         stats = {
             "research": True,
-            "base": "ticks",
+            "base": base,
             "contract": contract,
             "open": bars["open"][0],
             "high": bars["high"].max(),

@@ -146,6 +146,15 @@ def test_order_flow_of_fewer_bars_than_there_are_is_not_the_session_s(market):
     assert later["week_delta"].null_count() == N_BARS
 
 
+def test_order_flow_beside_a_vendor_s_bars_is_not_handed_on(market):
+    """As many bars as the flow has need not be the same ones: the next session knows no sum."""
+    market.lay("GC", date(2013, 10, 7), contract="GCZ13", base="ohlcv-1s")
+    market.made("GC")
+    assert market.rows("GC", date(2013, 10, 7))["day_delta"].null_count() == 0
+    later = market.rows("GC", date(2013, 10, 8))
+    assert later["week_delta"].null_count() == later["contract_delta"].null_count() == N_BARS
+
+
 def test_below_a_session_that_could_not_be_made_nothing_is_counted_on(market):
     """Monday's bars failed: the rest of the contract waits, it does not count without it."""
     key = Key("GC", date(2013, 10, 7))

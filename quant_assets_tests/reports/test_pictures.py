@@ -108,3 +108,9 @@ def test_thinned_rows_keep_both_ends():
     assert len(thin) == 100
     assert (thin[0], thin[-1]) == (0, 10_000)
     assert pictures.thin_rows(rows, 20_000).height == 10_001
+
+
+def test_volumes_of_a_single_session_are_drawn_without_a_warning():
+    """A single date has no interval that an axis could be cut by."""
+    volumes = pl.DataFrame({"contract": ["ESZ13"], "session": [date(2013, 10, 7)], "volume": [5.0]})
+    assert pictures.draw_roll_volumes(volumes, root="ES").startswith(b"\x89PNG")

@@ -86,6 +86,13 @@ def test_what_is_no_parquet_file_is_said(tmp_path, content):
             look(path)
 
 
+def test_a_folder_is_no_parquet_file(tmp_path, file):
+    """Also where it holds some: one file is looked into."""
+    assert file.parent == tmp_path
+    with pytest.raises(InputError, match="is a folder"):
+        last_rows(tmp_path, 3)
+
+
 def test_a_wide_file_is_shown_column_by_column(tmp_path):
     """Two hundred columns side by side could not be read."""
     path = tmp_path / "wide.parquet"

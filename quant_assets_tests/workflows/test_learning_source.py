@@ -11,6 +11,7 @@ from quant_assets.contracts.learning import learning_frame
 from quant_assets.contracts.schema import CONTRACT_TABLE
 from quant_assets.features.standard import standard_catalog
 from quant_assets.signals.strategy import default_strategy
+from quant_assets.storage.state import FAILURES
 from quant_assets.workflows.changes import pending_partitions
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.plan import INPUT, plan_assets
@@ -157,3 +158,14 @@ def test_a_symbol_that_only_learns_from_the_flat_table_waits_for_it(root):
     assert line.reasons == {INPUT: len(KEYS)}
     assert _make(workspace, "contract_table", "training_set")["training_set"] == {"made"}
     assert set(_make(workspace, "predictions")["predictions"]) == {"made"}
+
+
+def test_features_that_failed_keep_nobody_from_learning_from_the_flat_table(root):
+    """Only who asks for features waits for them."""
+    workspace = Workspace.open(root)
+    row = {"kind": "failed", "message": "bad", "version": "failed-1", "partition": str(KEYS[1])}
+    workspace.state.upsert(FAILURES, [{"asset": "features", **row}])
+    (usual,) = make_range(workspace, recipes()["training_set"], KEYS[1:2])
+    assert usual.status is Status.SKIPPED
+    _write_strategy(root, name=USUAL)
+    assert _make(Workspace.open(root), "training_set") == {"training_set": {"made"}}

@@ -12,12 +12,18 @@ from quant_assets.settings.model import RollSettings
 from quant_assets.storage.writers.tick_sqlite import write_tick_sqlite
 from quant_assets.ticks.roll_dates import DateBasis, date_bounds
 from quant_assets.ticks.roll_map import build_roll_map
+from quant_assets.ticks.schema import RAW_BARS
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.landing.partition import TABLES
 from quant_assets.workflows.ranges import Outcome, make_range
 from quant_assets.workflows.recipe import Key
 from quant_assets.workflows.recipes import roll_history as history_module
-from quant_assets.workflows.recipes.roll_history import BUSINESS_DAYS, landed_volumes, roll_history
+from quant_assets.workflows.recipes.roll_history import (
+    BUSINESS_DAYS,
+    landed_by_contract,
+    landed_volumes,
+    roll_history,
+)
 from quant_assets.workflows.recipes.roll_map import RollMapRecipe
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
@@ -157,3 +163,19 @@ def test_landed_data_that_changes_is_read_anew_and_other_data_is_not(workspace, 
     assert reads() == 1
     view.reload()
     assert reads() == 1
+
+
+def test_the_finest_bars_speak_for_a_contract_and_ticks_before_them(workspace):
+    """By length and not by name: `1d` comes first in the alphabet, a minute is finer."""
+    day = DAYS[0]
+    prices = dict.fromkeys(("open", "high", "low", "close"), 5_000.0)
+    start = datetime(day.year, day.month, day.day, 15, tzinfo=UTC)
+    bar = {"session": day, "bar_start": start, **prices, "volume": 7.0, "bid": None, "ask": None}
+    frame = pl.DataFrame([bar], schema=RAW_BARS.empty().schema)
+    for schema in ("ohlcv-1d", "ohlcv-1m", "ohlcv-15m"):
+        for code in ("ESH24", "ESZ24"):
+            levels = {"schema": schema, "symbol": "ES", "contract": code}
+            workspace.lake.commit(RAW_BARS, levels, frame, Lineage("landed"), session=day)
+    chosen = landed_by_contract(LakeView(workspace), "ES", day)
+    assert chosen["ESZ24"].levels["schema"] == "ohlcv-1m"
+    assert chosen["ESH24"].table == "raw_ticks"
