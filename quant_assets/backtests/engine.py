@@ -166,7 +166,13 @@ def _arrays(
         for s, c in ((s, costs[s]) for s in timeline.symbols)
     ]
     label = strategy.label
-    rules = (strategy.capital, strategy.qty, label.sl, label.tp, label.horizon_bars)
+    rules = (
+        strategy.capital,
+        strategy.qty,
+        label.stop_ratio,
+        label.target_ratio,
+        label.horizon_bars,
+    )
     return (
         rows["symbol_number"].to_numpy(),
         timeline.group,

@@ -42,7 +42,11 @@ class Family(StrEnum):
     MOMENTUM = "momentum"
     VOLATILITY = "volatility"
     ORDER_FLOW = "order_flow"
+    LEVELS = "levels"
     CLOCK = "clock"
+    CROSS_ASSET = "cross_asset"
+    REGIME = "regime"
+    """A label, stored as a small whole number."""
     CUSTOM = "custom"
     """A user's own."""
 
@@ -102,6 +106,9 @@ class Feature:
         as NaN and passes over them itself, as an anchored mean does.
     version
         Raised by the author when its values change their meaning.
+    multiple
+        Of a multi-timeframe feature: how many bars make one of the longer bars that its function
+        sees. A value is that of the last longer bar that is complete at the bar's end.
     """
 
     name: str
@@ -115,6 +122,7 @@ class Feature:
     parameters: Mapping[str, float] = field(default_factory=dict)
     nulls: Literal["restart", "pass"] = "restart"
     version: int = 1
+    multiple: int = 1
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or self.name in _KEYS:
@@ -146,6 +154,7 @@ def feature(
     recursive_period: int = 0,
     nulls: Literal["restart", "pass"] = "restart",
     version: int = 1,
+    multiple: int = 1,
 ) -> Callable[[Compute], Feature]:
     """Make a function into a feature; its docstring's first line becomes the meaning.
 
@@ -178,6 +187,7 @@ def feature(
             parameters=parameters or {},
             nulls=nulls,
             version=version,
+            multiple=multiple,
         )
 
     return declare
@@ -258,6 +268,7 @@ def _described(one: Feature, timeframe: Timeframe) -> dict[str, Any]:
         "inputs": list(one.inputs),
         "parameters": ", ".join(f"{key}={value}" for key, value in one.parameters.items()),
         "version": one.version,
+        "multiple": one.multiple,
         "meaning": one.meaning,
         "source": one.source,
     }

@@ -8,7 +8,7 @@ import polars as pl
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import TrainingError
 from quant_assets.market.timeframes import Timeframe
-from quant_assets.models.spec import LabelSpec
+from quant_assets.models.label_spec import LabelSpec
 from quant_assets.paths.barriers import label_barriers
 
 LABEL_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -116,8 +116,8 @@ def _label_rows(
         bars["low"].to_numpy().astype(np.float64),
         bars["close"].to_numpy().astype(np.float64),
         n_entries=n_entries,
-        stop_ratio=spec.sl,
-        target_ratio=spec.tp,
+        stop_ratio=spec.stop_ratio,
+        target_ratio=spec.target_ratio,
         horizon_bars=spec.horizon_bars,
         last_bar=np.maximum(reach, entry),
     )

@@ -1,9 +1,13 @@
-"""What a model is trained from: label, booster and splits, as checked and frozen values."""
+"""What a model is trained from: estimator, splits, pruning and tail, checked and frozen."""
 
-from decimal import Decimal
-from typing import Literal, Protocol
+import re
+from typing import Literal, Protocol, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from quant_assets.models.label_spec import LabelSpec
+
+_SKLEARN_PATH = re.compile(r"sklearn(\.[a-z_][a-z0-9_]*)+\.[A-Z][A-Za-z0-9]*")
 
 _WHOLE: dict[str, tuple[int, int]] = {
     "num_iterations": (1, 5000),
@@ -44,39 +48,115 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class LabelSpec(_Frozen):
-    """Triple barrier: stop and target as ratios of the entry price, time limit in bars."""
-
-    sl: float = Field(gt=0.0, lt=1.0)
-    tp: float = Field(gt=0.0, lt=10.0)
-    horizon_bars: int = Field(ge=1, le=100_000)
-
-    @property
-    def dataset(self) -> str:
-        """Name of the label's dataset, a folder of the lake: `tb_0.004_0.008_24`."""
-        return f"tb_{_plain(self.sl)}_{_plain(self.tp)}_{self.horizon_bars}"
+ModelKind = Literal["lightgbm", "xgboost", "random_forest", "logistic_regression"]
+"""Estimators by name; any classifier of scikit-learn goes by its dotted path."""
 
 
 class ModelSpec(_Frozen):
-    """A booster and its parameters; what is not given comes from `DEFAULT_PARAMS`."""
+    """An estimator behind a scaler, and its parameters.
 
-    kind: Literal["lightgbm"] = "lightgbm"
-    params: dict[str, int | float] = Field(default_factory=lambda: dict(DEFAULT_PARAMS))
+    Parameters
+    ----------
+    kind
+        One of `ModelKind`, or the dotted path of a classifier of scikit-learn, for example
+        `sklearn.ensemble.ExtraTreesClassifier`.
+    params
+        Parameters of the estimator; of LightGBM what is not given comes from `DEFAULT_PARAMS`.
+    scaler
+        `standard` takes off the mean and divides by the deviation of the training rows.
+    """
 
-    @field_validator("params")
-    @classmethod
-    def _check_params(cls, params: dict[str, int | float]) -> dict[str, int | float]:
-        """Fill in defaults; refuse what could change the machine, the objective or the threads."""
-        checked = {name: _checked_param(name, value) for name, value in params.items()}
-        return dict(sorted({**DEFAULT_PARAMS, **checked}.items()))
+    kind: str = "lightgbm"
+    params: dict[str, int | float | bool | str | None] = Field(default_factory=dict)
+    scaler: Literal["standard", "none"] = "standard"
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        """Refuse an unknown name; fill in and bound LightGBM's parameters."""
+        if self.kind not in get_args(ModelKind) and not _SKLEARN_PATH.fullmatch(self.kind):
+            named = ", ".join(get_args(ModelKind))
+            raise ValueError(f"{self.kind!r} is none of {named}, and no path sklearn.package.Class")
+        if self.kind == "lightgbm":
+            checked = {name: _checked_param(name, value) for name, value in self.params.items()}
+            filled = dict(sorted({**DEFAULT_PARAMS, **checked}.items()))
+            object.__setattr__(self, "params", filled)
+        return self
 
 
 class SplitSpec(_Frozen):
-    """Walk-forward: how much is trained on first, into how many test blocks the rest is cut."""
+    """Walk-forward: what is trained on first, into how many test blocks the rest is cut.
 
+    Parameters
+    ----------
+    kind
+        `expanding` trains on all sessions before a test block, `rolling` on the last
+        `min_train_sessions` of them.
+    """
+
+    kind: Literal["expanding", "rolling"] = "expanding"
     n_folds: int = Field(ge=3, le=200)
     min_train_sessions: int = Field(ge=1)
     embargo_bars: int = Field(ge=0)
+
+
+class CrossValidationSpec(_Frozen):
+    """A further scoring by folds that also train on later rows, purged on either side.
+
+    Its folds score and never predict: what is traded comes from walk-forward alone.
+
+    Parameters
+    ----------
+    kind
+        `purged_kfold`: each block is tested once. `combinatorial`: every choice of
+        `n_test_folds` blocks is tested.
+    embargo_bars
+        Bars after a test block that are not trained on, beyond the purge.
+    """
+
+    kind: Literal["purged_kfold", "combinatorial"] = "purged_kfold"
+    n_folds: int = Field(default=6, ge=2, le=50)
+    n_test_folds: int = Field(default=2, ge=1, le=10)
+    embargo_bars: int = Field(default=0, ge=0)
+
+
+class PruningSpec(_Frozen):
+    """Which features a fold leaves out, judged by its training rows alone.
+
+    Parameters
+    ----------
+    constant, duplicate
+        Leave out what has one value, or repeats an earlier feature.
+    correlation
+        Leave out the later of two whose Spearman correlation passes it, by amount; None keeps both.
+    permutation
+        Leave out what makes the score of the tail no worse when it is shuffled there.
+    null_importance
+        Leave out what is no more important than with shuffled labels.
+    """
+
+    constant: bool = True
+    duplicate: bool = True
+    correlation: float | None = Field(default=0.98, gt=0.0, le=1.0)
+    permutation: bool = False
+    null_importance: bool = False
+
+
+class TailSpec(_Frozen):
+    """The end of a fold's training rows, purged from the rest, that stops and calibrates.
+
+    Parameters
+    ----------
+    share
+        Share of the training rows, by time, that the tail takes.
+    early_stopping_rounds
+        Boosters stop after so many rounds without a better log loss on the tail; 0 never stops.
+    calibration
+        How probabilities are mapped to frequencies on the tail.
+    """
+
+    share: float = Field(default=0.2, gt=0.0, lt=0.9)
+    early_stopping_rounds: int = Field(default=20, ge=0, le=1000)
+    calibration: Literal["none", "sigmoid", "isotonic"] = "sigmoid"
 
 
 class TrainingPlan(Protocol):
@@ -89,12 +169,27 @@ class TrainingPlan(Protocol):
 
     @property
     def model(self) -> ModelSpec:
-        """The booster and its parameters."""
+        """The estimator and its parameters."""
         ...
 
     @property
     def splits(self) -> SplitSpec:
         """The walk-forward splits."""
+        ...
+
+    @property
+    def cv(self) -> CrossValidationSpec | None:
+        """The further scoring by folds, None without."""
+        ...
+
+    @property
+    def pruning(self) -> PruningSpec:
+        """Which features a fold leaves out."""
+        ...
+
+    @property
+    def tail(self) -> TailSpec:
+        """Early stopping and calibration."""
         ...
 
     @property
@@ -108,22 +203,18 @@ class TrainingPlan(Protocol):
         ...
 
 
-def _checked_param(name: str, value: float) -> int | float:
+def _checked_param(name: str, value: object) -> int | float:
     """Return a parameter in its own type, or raise `ValueError` that names it."""
+    if name not in {*_WHOLE, *_REAL}:
+        raise ValueError(f"{name} is not one of {', '.join(sorted({*_WHOLE, *_REAL}))}")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} = {value!r} is not a number")  # noqa: TRY004 pydantic takes it
     if name in _WHOLE:
         low, high = _WHOLE[name]
         if float(value) != int(value) or not low <= value <= high:
             raise ValueError(f"{name} = {value} is not a whole number from {low} to {high}")
         return int(value)
-    if name in _REAL:
-        lowest, highest = _REAL[name]
-        if not lowest <= value <= highest:
-            raise ValueError(f"{name} = {value} is not from {lowest} to {highest}")
-        return float(value)
-    known = ", ".join(sorted({*_WHOLE, *_REAL}))
-    raise ValueError(f"{name} is not one of {known}")
-
-
-def _plain(value: float) -> str:
-    """Write a ratio without an exponent and without trailing zeros."""
-    return format(Decimal(repr(value)).normalize(), "f")
+    lowest, highest = _REAL[name]
+    if not lowest <= value <= highest:
+        raise ValueError(f"{name} = {value} is not from {lowest} to {highest}")
+    return float(value)

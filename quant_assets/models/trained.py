@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from quant_assets.lineage.fingerprint import canonical_json, digest_of
 from quant_assets.market.errors import TrainingError
 from quant_assets.models.booster_text import check_booster_text
-from quant_assets.models.spec import LabelSpec
+from quant_assets.models.label_spec import LabelSpec
 
 SCHEMA_VERSION = 1
 N_THREADS = 1

@@ -4,7 +4,14 @@ from datetime import date
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from quant_assets.market.bar_spec import FootprintSpec
 from quant_assets.market.errors import InputError
@@ -46,6 +53,10 @@ class Member(Section):
         default=(),
         description="Footprints besides the research timeframe's: `5m`, `vol1000`, `tick500@0.5`.",
     )
+    reference: str | None = Field(
+        default=None,
+        description="Another symbol that cross-asset features compare it with; default none.",
+    )
     anchor: date | None = Field(
         default=None,
         description="Session that anchored VWAP starts at; default the contract's first.",
@@ -58,6 +69,13 @@ class Member(Section):
             return check_symbol(value)
         except InputError as error:
             raise ValueError(error.found) from error
+
+    @field_validator("reference")
+    @classmethod
+    def _reference_is_valid(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and value == info.data.get("symbol"):
+            raise ValueError("a symbol is no reference of its own")
+        return cls._symbol_is_valid(value) if value is not None else None
 
     @field_validator("timeframe", "grid")
     @classmethod
@@ -146,6 +164,34 @@ class LevelSettings(Section):
     )
 
 
+class FeatureSettings(Section):
+    """Features besides the package's."""
+
+    files: tuple[str, ...] = Field(
+        default=(),
+        description="Python files with features of your own, relative to the data root; they run "
+        "as code.",
+    )
+
+
+class RegimeSettings(Section):
+    """How regimes are fitted: on the past alone, again and again."""
+
+    refit: Literal["session", "week", "month"] = Field(
+        default="week", description="At the first session of each a new state is fitted."
+    )
+    window_sessions: int = Field(
+        default=60, ge=1, le=2000, description="Sessions before it that a state is fitted on."
+    )
+    least_rows: int = Field(
+        default=200, ge=20, description="Fewer complete rows in the window make no state."
+    )
+    mixture_components: int = Field(default=3, ge=2, le=8, description="Regimes of the mixture.")
+    volatility_clusters: int = Field(
+        default=3, ge=2, le=8, description="Regimes by volatility alone."
+    )
+
+
 class PresetSettings(Section):
     """Grid of a timeframe, in place of the package's."""
 
@@ -207,6 +253,8 @@ class Settings(Section):
     ingest: IngestSettings = IngestSettings()
     roll: RollSettings = RollSettings()
     levels: LevelSettings = LevelSettings()
+    features: FeatureSettings = FeatureSettings()
+    regimes: RegimeSettings = RegimeSettings()
     cleaning: CleaningSettings = CleaningSettings()
     bronze: BronzeSettings = BronzeSettings()
 

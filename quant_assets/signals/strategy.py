@@ -10,7 +10,14 @@ from quant_assets.lineage.fingerprint import canonical_json, digest_of
 from quant_assets.market.errors import QuantError, StrategyError
 from quant_assets.market.tables import check_symbol
 from quant_assets.market.timeframes import Timeframe
-from quant_assets.models.spec import LabelSpec, ModelSpec, SplitSpec
+from quant_assets.models.label_spec import LabelSpec
+from quant_assets.models.spec import (
+    CrossValidationSpec,
+    ModelSpec,
+    PruningSpec,
+    SplitSpec,
+    TailSpec,
+)
 
 DEFAULT_SOURCE = "features"
 """Table that a model learns from where its strategy names none."""
@@ -71,6 +78,9 @@ class Strategy(_Frozen):
     label: LabelSpec
     model: ModelSpec = Field(default_factory=ModelSpec)
     splits: SplitSpec
+    cv: CrossValidationSpec | None = None
+    pruning: PruningSpec = Field(default_factory=PruningSpec)
+    tail: TailSpec = Field(default_factory=TailSpec)
     decision: DecisionSpec
     execution: ExecutionSpec = Field(default_factory=ExecutionSpec)
     capital: float = Field(gt=0.0)
@@ -116,6 +126,8 @@ class Strategy(_Frozen):
         about a short.
         """
         if self.decision.side == "both":
+            if self.label.kind != "tb":
+                raise ValueError("decision.side: both needs a label of kind tb")
             if self.label.sl != self.label.tp:
                 raise ValueError("decision.side: both needs label.sl equal to label.tp")
             if self.decision.threshold <= 0.5:
@@ -148,7 +160,7 @@ class Strategy(_Frozen):
         The usual source is left out: a strategy that names it is no other trial than one that
         does not, nor than those that were counted before there was a choice.
         """
-        mapping = self.model_dump(mode="json")
+        mapping = self.model_dump(mode="json") | {"label": self.label.to_mapping()}
         if self.source == DEFAULT_SOURCE:
             del mapping["source"]
         return mapping
@@ -172,9 +184,8 @@ class Strategy(_Frozen):
 
     def training_values(self) -> dict[str, Any]:
         """Return what the model depends on: neither decision, nor costs, nor capital."""
-        kept = ("symbols", "timeframe", "source", "features", "label", "model", "splits", "seed")
-        mapping = self.to_mapping()
-        return {key: mapping[key] for key in kept if key in mapping}
+        of_trading = {"name", "decision", "execution", "capital", "qty"}
+        return {key: value for key, value in self.to_mapping().items() if key not in of_trading}
 
 
 _DAILY_MOVE = {"fx": 0.004, "crypto": 0.03, "equity": 0.015, "metal": 0.011}

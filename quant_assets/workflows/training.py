@@ -117,7 +117,7 @@ def _params(strategy: Strategy, model: TrainedModel) -> dict[str, str]:
     """Return what a run is compared by, flat and as text."""
     values = {f"model.{name}": str(value) for name, value in strategy.model.params.items()}
     values |= {f"splits.{name}": str(value) for name, value in strategy.splits}
-    values |= {f"label.{name}": str(value) for name, value in strategy.label}
+    values |= {f"label.{name}": str(value) for name, value in strategy.label.to_mapping().items()}
     return values | {
         "timeframe": strategy.timeframe,
         "seed": str(strategy.seed),

@@ -6,7 +6,14 @@ import numpy as np
 import polars as pl
 
 from quant_assets.market.columns import UTC_NS
-from quant_assets.models.spec import LabelSpec, ModelSpec, SplitSpec
+from quant_assets.models.label_spec import LabelSpec
+from quant_assets.models.spec import (
+    CrossValidationSpec,
+    ModelSpec,
+    PruningSpec,
+    SplitSpec,
+    TailSpec,
+)
 
 BAR_NS = 900 * 10**9
 FEATURES = ("told", "noise", "gaps")
@@ -19,6 +26,9 @@ class Plan:
         self.label = LabelSpec(sl=0.01, tp=0.01, horizon_bars=8)
         self.model = ModelSpec(params={"num_iterations": 20, "min_data_in_leaf": 10})
         self.splits = SplitSpec(n_folds=n_folds, min_train_sessions=min_train, embargo_bars=embargo)
+        self.cv: CrossValidationSpec | None = None
+        self.pruning = PruningSpec()
+        self.tail = TailSpec()
         self.timeframe = "15m"
         self.seed = seed
 
