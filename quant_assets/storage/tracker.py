@@ -10,9 +10,9 @@ from typing import Any
 
 from quant_assets.market.errors import StateError
 from quant_assets.models.trained import TrainedModel
+from quant_assets.storage.model_registry import VERSION_TAG, ModelRegistry
 
 PICKLE_SWITCH = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
-VERSION_TAG = "model_version"
 
 _NOISY = ("alembic", "mlflow")
 _LONGEST_PARAM = 500
@@ -47,6 +47,10 @@ class MlflowTracker:
         """Make the database once, before anything runs beside it."""
         self._client().search_experiments(max_results=1)
 
+    def registry(self) -> ModelRegistry:
+        """Return the registry of model versions."""
+        return ModelRegistry(self._client())
+
     def find_run(self, *, strategy: str, model_version: str) -> str | None:
         """Return the finished run of a model version, or None."""
         experiment = self._client().get_experiment_by_name(strategy)
@@ -64,7 +68,7 @@ class MlflowTracker:
         pictures: Mapping[str, bytes],
         data_versions: Mapping[str, str],
     ) -> str:
-        """Record a model; a version that was recorded before keeps its run.
+        """Record a model and make it the candidate; a version recorded before keeps its run.
 
         A run counts once it is finished: one that was cut off is not found, and made again.
 
@@ -77,16 +81,17 @@ class MlflowTracker:
 
         try:
             experiment = self._experiment(strategy)
-            found = self._find(experiment, model.model_version)
-            if found is not None:
-                return found
-            return self._record(model, experiment, params, tags, pictures, data_versions)
+            run_id = self._find(experiment, model.model_version) or self._record(
+                model, experiment, params, tags, pictures, data_versions
+            )
+            self.registry().register(strategy, run_id=run_id, model_version=model.model_version)
         except MlflowException as error:
             raise StateError(
                 asked=f"record model {model.model_version[:10]} of {strategy!r} in MLflow",
                 found=" ".join(str(error).split())[:300],
                 remedy=f"Check the database {self.folder / 'mlflow.db'}.",
             ) from error
+        return run_id
 
     def _record(
         self,
@@ -176,7 +181,7 @@ class MlflowTracker:
             # Only now: MLflow sets its loggers' levels when it is imported.
             _quieten()
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._kept = MlflowClient(tracking_uri=self.uri)
+            self._kept = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
         return self._kept
 
 
