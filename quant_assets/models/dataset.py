@@ -40,7 +40,8 @@ def build_training_set(features: pl.DataFrame, labels: pl.DataFrame) -> pl.DataF
                 found="a bar has more than one row",
                 remedy="Make the stage above again: its table's key is bar_start.",
             )
-    weighted = labels.with_columns(weight=pl.Series(label_weights(labels)))
+    weight = pl.Series("weight", label_weights(labels), dtype=pl.Float64)
+    weighted = labels.with_columns(weight).select("bar_start", *TARGET_COLUMNS)
     joined = features.join(weighted, on="bar_start", how="inner", maintain_order="left")
     return (
         joined.select("session", "bar_start", *names, *TARGET_COLUMNS)
@@ -50,13 +51,17 @@ def build_training_set(features: pl.DataFrame, labels: pl.DataFrame) -> pl.DataF
 
 
 def label_weights(labels: pl.DataFrame) -> np.ndarray:
-    """Return the average uniqueness of each label among the rows given, in (0, 1]."""
-    spans = labels.sort("bar_start")["label_bars"].cast(pl.Int64).to_numpy()
-    weight = average_uniqueness(np.ascontiguousarray(spans))
-    order = labels["bar_start"].arg_sort().to_numpy()
-    unsorted = np.empty(spans.shape[0], dtype=np.float64)
-    unsorted[order] = weight
-    return unsorted
+    """Return the average uniqueness of each label among the rows given, in (0, 1].
+
+    Parameters
+    ----------
+    labels
+        Columns entry_bar and label_bars, as `label_session` returns them; rows in any order. Bars
+        without a label hold their place and count for none.
+    """
+    entry = labels["entry_bar"].cast(pl.Int64).to_numpy()
+    span = labels["label_bars"].cast(pl.Int64).to_numpy()
+    return average_uniqueness(np.ascontiguousarray(entry), np.ascontiguousarray(span))
 
 
 def feature_columns(frame: pl.DataFrame) -> list[str]:

@@ -5,13 +5,15 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def average_uniqueness(span_bars: np.ndarray) -> np.ndarray:
+def average_uniqueness(entry_bar: np.ndarray, span_bars: np.ndarray) -> np.ndarray:
     """Return the mean inverse concurrency over each label's bars.
 
     Parameters
     ----------
+    entry_bar : int64 array of shape (n,)
+        Bar that label i enters at, from 0; in any order, and bars without a label may lie between.
     span_bars : int64 array of shape (n,)
-        Bars that label i spans: i+1 to i+span_bars[i], both included; 0 spans none.
+        Label i spans the bars after `entry_bar[i]`, so many of them; 0 spans none.
 
     Returns
     -------
@@ -26,12 +28,12 @@ def average_uniqueness(span_bars: np.ndarray) -> np.ndarray:
     n = span_bars.shape[0]
     last = 0
     for i in range(n):
-        last = max(last, i + span_bars[i])
+        last = max(last, entry_bar[i] + span_bars[i])
     change = np.zeros(last + 2, dtype=np.int64)
     for i in range(n):
         if span_bars[i] > 0:
-            change[i + 1] += 1
-            change[i + span_bars[i] + 1] -= 1
+            change[entry_bar[i] + 1] += 1
+            change[entry_bar[i] + span_bars[i] + 1] -= 1
     summed = np.zeros(last + 1, dtype=np.float64)
     concurrent = 0
     for bar in range(1, last + 1):
@@ -41,6 +43,6 @@ def average_uniqueness(span_bars: np.ndarray) -> np.ndarray:
     weight = np.ones(n, dtype=np.float64)
     for i in range(n):
         if span_bars[i] > 0:
-            total = summed[i + span_bars[i]] - summed[i]
+            total = summed[entry_bar[i] + span_bars[i]] - summed[entry_bar[i]]
             weight[i] = min(1.0, total / span_bars[i])
     return weight

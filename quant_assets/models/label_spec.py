@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 LabelKind = Literal["tb", "return", "meta"]
+
+MAX_NAME = 64
+"""Longest name of a folder of the lake."""
 
 _CALL = re.compile(r"^\s*([a-z]+)\s*\(([^()]*)\)\s*$")
 _ARGUMENTS: Mapping[str, tuple[str, ...]] = {
@@ -32,7 +35,8 @@ class LabelSpec(BaseModel):
     horizon_bars
         Time limit, in bars after the entry's.
     threshold
-        Return that must be passed; of `return`.
+        Return that must be passed; of `return`. None is zero, and zero is kept as None: the same
+        label has one name.
     primary
         Column of the strategy's source whose sign is the side of the first rule's trade; of
         `meta`. Zero and null are no trade and have no label.
@@ -53,6 +57,12 @@ class LabelSpec(BaseModel):
         """Read `kind(argument, ...)`."""
         return _parsed(value) if isinstance(value, str) else value
 
+    @field_validator("threshold")
+    @classmethod
+    def _zero_is_none(cls, value: float | None) -> float | None:
+        """Tell a threshold of zero, of either sign, as it is told when left out."""
+        return value or None
+
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
         needed = {name for name in _ARGUMENTS[self.kind] if name != "threshold"}
@@ -67,10 +77,25 @@ class LabelSpec(BaseModel):
             raise ValueError(f"a label of kind {self.kind} {' and '.join(faults)}")
         return self
 
+    @model_validator(mode="after")
+    def _has_a_name_for_a_folder(self) -> Self:
+        """Refuse numbers with so many digits that their name is no folder's."""
+        if len(self.dataset) > MAX_NAME:
+            raise ValueError(
+                f"its name {self.dataset[:MAX_NAME]}... has {len(self.dataset)} characters, a "
+                f"folder takes {MAX_NAME}: give fewer digits or a shorter primary"
+            )
+        return self
+
     @property
     def dataset(self) -> str:
         """Name of the label's dataset, a folder of the lake: `tb_0.004_0.008_24`."""
         return "_".join([self.kind, *(_plain(value) for value in self._arguments)])
+
+    @property
+    def least_return(self) -> float:
+        """Return that must be passed, zero unless a threshold is given."""
+        return 0.0 if self.threshold is None else self.threshold
 
     @property
     def stop_ratio(self) -> float:
@@ -103,8 +128,11 @@ def _parsed(text: str) -> dict[str, Any]:
     if not found or kind not in _ARGUMENTS:
         forms = ", ".join(f"{name}({', '.join(names)})" for name, names in _ARGUMENTS.items())
         raise ValueError(f"label {text!r} is none of {forms}")
-    words = [word.strip() for word in found.group(2).split(",") if word.strip()]
+    inside = found.group(2).strip()
+    words = [word.strip() for word in inside.split(",")] if inside else []
     names = _ARGUMENTS[kind]
+    if "" in words:
+        raise ValueError(f"label {text!r} leaves an argument empty")
     if len(words) > len(names):
         raise ValueError(f"{text!r} has {len(words)} arguments, {kind} takes {', '.join(names)}")
     return {"kind": kind, **dict(zip(names, words, strict=False))}

@@ -1,6 +1,7 @@
-"""Triple-barrier labels of one session; a label knows the future and says how much of it."""
+"""Labels of one session; a label knows the future and says how much of it."""
 
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,8 +19,18 @@ LABEL_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "label_return": pl.Float64,
     "label_bars": pl.UInt32,
     "final": pl.Boolean,
+    "side": pl.Int8,
+    "entry_bar": pl.UInt32,
 }
 """Columns of a session's labels, in order."""
+
+
+class _Decided(NamedTuple):
+    """Label (int8), deciding bar (int64) and return (float64) of each entry."""
+
+    label: np.ndarray
+    end_idx: np.ndarray
+    value: np.ndarray
 
 
 def crosses_sessions(asset_class: str, timeframe: Timeframe) -> bool:
@@ -31,9 +42,25 @@ def crosses_sessions(asset_class: str, timeframe: Timeframe) -> bool:
     return asset_class != "equity" or timeframe.is_daily
 
 
-def dataset_name(*, sl: float, tp: float, horizon_bars: int) -> str:
-    """Return the name of a label's dataset: equal barriers, equal name."""
-    return LabelSpec(sl=sl, tp=tp, horizon_bars=horizon_bars).dataset
+def refuse_long_horizon(n_bars: int, spec: LabelSpec, *, symbol: str) -> None:
+    """Raise where no label of a symbol can reach its horizon.
+
+    Parameters
+    ----------
+    n_bars
+        Bars of the symbol that there are, of all sessions.
+
+    Raises
+    ------
+    TrainingError
+        If the horizon is as long as the bars, or longer: the first entry has one bar fewer ahead.
+    """
+    if spec.horizon_bars >= n_bars:
+        raise TrainingError(
+            asked=f"a label over {spec.horizon_bars} bars",
+            found=f"{n_bars} bars of {symbol} in all",
+            remedy="Shorten label.horizon_bars, or land more sessions.",
+        )
 
 
 def label_session(
@@ -41,44 +68,55 @@ def label_session(
     *,
     session: date,
     timeframe: Timeframe,
-    sl: float,
-    tp: float,
-    horizon_bars: int,
+    spec: LabelSpec,
     cross_session: bool,
     close_ns: int | None,
+    side: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Label each bar of a session by what a long trade, entered at its close, meets first.
+    """Label each bar of a session by what follows its close, where a trade would enter.
 
     Parameters
     ----------
     bars
         Columns session, bar_start, high, low, close, in time order: the session's rows and those
         that follow. A column contract, where present, ends a label at a change of contract.
-    sl, tp
-        Distance of stop and target as ratios of the entry price, both positive.
-    horizon_bars
-        Bars looked at after the entry's bar; the last one closes what is still open.
+    spec
+        What is asked of the bars that follow.
     cross_session
         Whether the label may look into the next session. If not, it ends with the session.
     close_ns
         Official close of the session. Without `cross_session` no bar that ends after it is looked
         at, and bars that end at or after it have no row: nothing can follow their entry.
+    side
+        Trades of the first rule, read for kind `meta` alone: bar_start, and side, an integer that
+        is 1 long, -1 short, 0 or null none. A bar that it leaves out has no trade.
 
     Returns
     -------
     DataFrame
-        One row a labelled bar: bar_start; label (1 target first, -1 stop first, 0 time);
-        label_end, the END of the bar that decided; label_return, relative to the entry's close;
-        label_bars, the count of bars to the barrier; final, False where the data ended before the
-        horizon and before a barrier. A bar that touches both barriers counts as a stop.
+        One row a labelled bar, in time order:
+
+        - label. `tb`: 1 if a long meets its target first, -1 its stop, 0 the time limit. `meta`:
+          the same of the trade on the first rule's side; bars without a trade have no row.
+          `return`: 1 if the return to the horizon's bar, or to the last one before a cut, is above
+          the threshold, else -1. A bar that touches both barriers counts as a stop.
+        - label_end, the END of the bar that decided; label_bars, the count of bars up to it.
+        - label_return, relative to the entry's close; of `meta` in the trade's direction.
+        - final, False where the data ended before the horizon, before a barrier and before a cut.
+        - side, 1 but for `meta`; entry_bar, the bar's place in the session, from 0.
+
+        A `return` that a change of contract leaves without a single bar has no row. Where the data
+        ended instead, it has one that is not final: it will be told later.
 
     Raises
     ------
     TrainingError
-        If the bars are not in time order, or rows stand before the session's.
+        If the bars are not in time order, or rows stand before the session's; if a meta-label
+        comes without sides, or with two for one bar, or with one that is none of the three.
     """
     start_ns = bars["bar_start"].to_physical().to_numpy()
     n_session = _count_session_rows(bars, start_ns, session)
+    sides = _sides(bars["bar_start"].head(n_session), spec, side)
     if n_session == 0:
         return pl.DataFrame(schema=LABEL_COLUMNS)
     end_ns = start_ns + timeframe.ns
@@ -93,10 +131,11 @@ def label_session(
     is_cut = (reach < bars.height - 1) | (not cross_session)
     return _label_rows(
         bars,
-        LabelSpec(sl=sl, tp=tp, horizon_bars=horizon_bars),
+        spec,
         end_ns=end_ns,
         reach=reach[:n_entries],
         is_cut=is_cut[:n_entries],
+        side=sides[:n_entries],
     )
 
 
@@ -107,30 +146,87 @@ def _label_rows(
     end_ns: np.ndarray,
     reach: np.ndarray,
     is_cut: np.ndarray,
+    side: np.ndarray,
 ) -> pl.DataFrame:
-    """Run the barrier kernel for the first entries and say which labels may still change."""
+    """Decide the first entries, and say which labels there are and which may still change."""
     n_entries = reach.shape[0]
     entry = np.arange(n_entries, dtype=np.int64)
-    label, end_idx, value = label_barriers(
-        bars["high"].to_numpy().astype(np.float64),
-        bars["low"].to_numpy().astype(np.float64),
-        bars["close"].to_numpy().astype(np.float64),
-        n_entries=n_entries,
-        stop_ratio=spec.stop_ratio,
-        target_ratio=spec.target_ratio,
-        horizon_bars=spec.horizon_bars,
-        last_bar=np.maximum(reach, entry),
-    )
-    final = (label != 0) | (entry + spec.horizon_bars <= reach) | is_cut
+    final = (entry + spec.horizon_bars <= reach) | is_cut
+    if spec.kind == "return":
+        decided = _pass_threshold(bars["close"].to_numpy(), spec, reach)
+        is_row = (decided.end_idx > entry) | ~is_cut
+    else:
+        decided = _meet_barriers(bars, spec, reach, side)
+        is_row = side != 0
+        final |= decided.label != 0
     columns = {
         "bar_start": bars["bar_start"].head(n_entries),
-        "label": pl.Series(label, dtype=pl.Int8),
-        "label_end": pl.Series(end_ns[end_idx]).cast(UTC_NS),
-        "label_return": pl.Series(value, dtype=pl.Float64),
-        "label_bars": pl.Series(end_idx - entry).cast(pl.UInt32),
+        "label": pl.Series(decided.label, dtype=pl.Int8),
+        "label_end": pl.Series(end_ns[decided.end_idx]).cast(UTC_NS),
+        "label_return": pl.Series(decided.value, dtype=pl.Float64),
+        "label_bars": pl.Series(decided.end_idx - entry).cast(pl.UInt32),
         "final": pl.Series(final),
+        "side": pl.Series(side, dtype=pl.Int8),
+        "entry_bar": pl.Series(entry).cast(pl.UInt32),
     }
-    return pl.DataFrame(columns, schema=LABEL_COLUMNS)
+    return pl.DataFrame(columns, schema=LABEL_COLUMNS).filter(pl.Series(is_row))
+
+
+def _meet_barriers(
+    bars: pl.DataFrame, spec: LabelSpec, reach: np.ndarray, side: np.ndarray
+) -> _Decided:
+    """Return what the trade of each entry meets first: a short where its side is -1."""
+    high, low, close = (
+        bars[name].to_numpy().astype(np.float64) for name in ("high", "low", "close")
+    )
+    by_direction = [
+        label_barriers(
+            high,
+            low,
+            close,
+            n_entries=reach.shape[0],
+            stop_ratio=spec.stop_ratio,
+            target_ratio=spec.target_ratio,
+            horizon_bars=spec.horizon_bars,
+            last_bar=reach,
+            is_short=is_short,
+        )
+        for is_short in ((False, True) if (side < 0).any() else (False,))
+    ]
+    if len(by_direction) == 1:
+        return _Decided(*by_direction[0])
+    long, short = by_direction
+    return _Decided(*(np.where(side < 0, s, g) for g, s in zip(long, short, strict=True)))
+
+
+def _pass_threshold(close: np.ndarray, spec: LabelSpec, reach: np.ndarray) -> _Decided:
+    """Return whether each entry's return to its last bar is above the threshold."""
+    price = close.astype(np.float64)
+    entry = np.arange(reach.shape[0], dtype=np.int64)
+    end_idx = np.minimum(entry + spec.horizon_bars, reach)
+    value = price[end_idx] / price[: reach.shape[0]] - 1.0
+    label = np.where(value > spec.least_return, 1, -1).astype(np.int8)
+    return _Decided(label, end_idx, value)
+
+
+def _sides(starts: pl.Series, spec: LabelSpec, side: pl.DataFrame | None) -> np.ndarray:
+    """Return the trade's side of each of the session's bars as int8: 1, -1, or 0 for none."""
+    if spec.kind != "meta":
+        return np.ones(starts.len(), dtype=np.int8)
+    asked = f"a meta-label on {spec.primary}"
+    remedy = "Give bar_start and side of the session's bars: 1 long, -1 short, 0 or null none."
+    if side is None or not side["side"].dtype.is_integer():
+        found = "no sides" if side is None else f"sides of type {side['side'].dtype}"
+        raise TrainingError(asked=asked, found=found, remedy=remedy)
+    told = side.select("bar_start", pl.col("side").fill_null(0))
+    if told["bar_start"].is_duplicated().any() or not told["side"].is_between(-1, 1).all():
+        raise TrainingError(
+            asked=asked, found="a bar with two sides, or a side that is none", remedy=remedy
+        )
+    joined = pl.DataFrame({"bar_start": starts}).join(
+        told, on="bar_start", how="left", maintain_order="left"
+    )
+    return joined["side"].fill_null(0).cast(pl.Int8).to_numpy()
 
 
 def _count_session_rows(bars: pl.DataFrame, start_ns: np.ndarray, session: date) -> int:

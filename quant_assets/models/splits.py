@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 import numpy as np
 
 from quant_assets.market.errors import TrainingError
+from quant_assets.models.label_spans import LabelSpans, checked_spans
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class PurgedWalkForward:
-    """Expanding walk-forward over sessions, purged by time across all symbols.
+    """Walk-forward over sessions, purged by time across all symbols.
 
     The first `min_train_sessions` sessions are only trained on; the rest is cut into `n_folds`
     blocks of nearly equal numbers of sessions. A block's span runs from its first row's start to
@@ -36,11 +38,15 @@ class PurgedWalkForward:
         Sessions, over all symbols together, before the first test block.
     embargo_ns
         Time kept free between the last training label and the test span.
+    kind
+        `expanding` trains on all sessions before a block, `rolling` on the last
+        `min_train_sessions` before it. Purge and embargo take their rows out of these.
     """
 
     n_folds: int
     min_train_sessions: int
     embargo_ns: int = 0
+    kind: Literal["expanding", "rolling"] = "expanding"
 
     def split(
         self,
@@ -66,50 +72,37 @@ class PurgedWalkForward:
             If a row is not final, has no end, or ends before it starts; if there are fewer
             sessions than asked for; if a fold has no row to train on or to test.
         """
-        self._refuse_open_labels(t0, t1, final)
-        days = np.asarray(sessions, dtype="datetime64[D]")
-        starts = self._block_starts(t0, days)
-        ends = np.append(starts[1:], t0.max() + 1)
+        spans = checked_spans(t0, t1, sessions, final)
+        distinct = spans.sessions(
+            self.min_train_sessions + self.n_folds,
+            asked=f"{self.n_folds} folds after {self.min_train_sessions} sessions of training",
+            remedy="Make more sessions, or lower splits.min_train_sessions or n_folds.",
+        )
+        blocks = np.array_split(distinct[self.min_train_sessions :], self.n_folds)
+        # A block begins with its own sessions' first row, or that of a later one: with mixed
+        # calendars a later session may open before an earlier one has ended.
+        starts = [int(spans.t0[spans.days >= block[0]].min()) for block in blocks]
+        ends = [*starts[1:], int(spans.t0.max()) + 1]
         for number, (start_ns, end_ns) in enumerate(zip(starts, ends, strict=True)):
-            train = np.flatnonzero((t0 < start_ns) & (t1 < start_ns - self.embargo_ns))
-            test = np.flatnonzero((t0 >= start_ns) & (t0 < end_ns))
+            free = self._is_free(spans, distinct, start_ns=start_ns, first_day=blocks[number][0])
+            train = np.flatnonzero(free)
+            test = np.flatnonzero((spans.t0 >= start_ns) & (spans.t0 < end_ns))
             if not train.size or not test.size:
                 raise TrainingError(
                     asked=f"fold {number} of {self.n_folds}",
                     found=f"{train.size} rows to train on and {test.size} to test",
                     remedy="Raise splits.min_train_sessions, or lower n_folds or embargo_bars.",
                 )
-            yield Fold(train, test, int(start_ns), int(end_ns))
+            yield Fold(train, test, start_ns, end_ns)
 
-    def _block_starts(self, t0: np.ndarray, days: np.ndarray) -> np.ndarray:
-        """Return the first instant of each test block."""
-        distinct = np.unique(days)
-        needed = self.min_train_sessions + self.n_folds
-        if distinct.size < needed:
-            there = f"{distinct[0]} to {distinct[-1]}" if distinct.size else "none"
-            raise TrainingError(
-                asked=f"{self.n_folds} folds after {self.min_train_sessions} sessions of training",
-                found=f"{distinct.size} sessions with final labels ({there}), {needed} are needed",
-                remedy="Make more sessions, or lower splits.min_train_sessions or n_folds.",
-            )
-        blocks = np.array_split(distinct[self.min_train_sessions :], self.n_folds)
-        # A block begins with its own sessions' first row, or that of a later one: with mixed
-        # calendars a later session may open before an earlier one has ended.
-        starts = [int(t0[days >= block[0]].min()) for block in blocks]
-        return np.array(starts, dtype=np.int64)
-
-    def _refuse_open_labels(self, t0: np.ndarray, t1: np.ndarray, final: np.ndarray) -> None:
-        """Raise where a label may still change, or its span is no span."""
-        n_open = int((~final).sum())
-        if n_open:
-            raise TrainingError(
-                asked=f"splits of {final.size} labels",
-                found=f"{n_open} are not final: the data ended before their horizon",
-                remedy="Leave their sessions out, or make the sessions that follow.",
-            )
-        if (t1 < t0).any() or (t0 <= 0).any():
-            raise TrainingError(
-                asked=f"splits of {final.size} labels",
-                found="a label has no end, or ends before it starts",
-                remedy="Make the training set again: label_end is part of every row.",
-            )
+    def _is_free(
+        self, spans: LabelSpans, distinct: np.ndarray, *, start_ns: int, first_day: np.datetime64
+    ) -> np.ndarray:
+        """Return which rows a block that starts then may be trained on."""
+        ended = (spans.t0 < start_ns) & (spans.t1 < start_ns - self.embargo_ns)
+        if self.kind == "expanding":
+            return ended
+        # Rows of the block's own and of later sessions start with the block or after it.
+        place = int(np.searchsorted(distinct, first_day))
+        oldest: np.datetime64 = distinct[place - self.min_train_sessions]
+        return ended & (spans.days >= oldest)

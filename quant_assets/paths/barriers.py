@@ -19,8 +19,9 @@ def label_barriers(
     target_ratio: float,
     horizon_bars: int,
     last_bar: npt.NDArray[np.int64],
+    is_short: bool = False,
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64], Floats]:
-    """Return label, deciding bar and return of a long from each of the first bars' closes.
+    """Return label, deciding bar and return of a trade from each of the first bars' closes.
 
     A bar that touches both barriers counts as a stop: bars hide the order of prices. NaN extremes
     touch nothing, and from a NaN close no barrier is met. A gap beyond a barrier still counts as
@@ -38,6 +39,9 @@ def label_barriers(
         Bars looked at after the entry's own.
     last_bar : int64 array of shape (n_entries,)
         Last bar that each entry may look at, included: the session's last, for example.
+    is_short
+        Whether the trade sells: its stop is above the entry at `close * (1 + stop_ratio)`, its
+        target below at `close * (1 - target_ratio)`.
 
     Returns
     -------
@@ -46,8 +50,8 @@ def label_barriers(
     end_idx : int64 array of shape (n_entries,)
         Bar that decided.
     value : float64 array of shape (n_entries,)
-        Return to the barrier, for label 0 to the close of the deciding bar; NaN where that close
-        or the entry's is NaN.
+        Return to the barrier, for label 0 to the close of the deciding bar, in the trade's
+        direction; NaN where that close or the entry's is NaN.
 
     Raises
     ------
@@ -71,17 +75,20 @@ def label_barriers(
     end_idx = np.zeros(n_entries, dtype=np.int64)
     value = np.zeros(n_entries, dtype=np.float64)
     capped = np.minimum(last_bar, close.shape[0] - 1)
+    # A short is a long of prices with their sign turned, which is exact: its barriers stand at the
+    # same ratios with their sign turned, and so does its return.
+    sign = -1.0 if is_short else 1.0
     barrier_of_long(
-        high,
-        -low,
-        close,
+        -low if is_short else high,
+        high if is_short else -low,
+        sign * close,
         n_entries,
-        stop_ratio,
-        target_ratio,
+        sign * stop_ratio,
+        sign * target_ratio,
         horizon_bars,
         capped,
         label,
         end_idx,
         value,
     )
-    return label, end_idx, value
+    return label, end_idx, 0.0 - value if is_short else value

@@ -79,7 +79,7 @@ def sessions_labelled(
             bars.filter(pl.col("session") >= session),
             session=session,
             timeframe=BAR,
-            **strategy.label.model_dump(),
+            spec=strategy.label,
             cross_session=crosses_sessions(kind, BAR),
             close_ns=None,
         )

@@ -68,9 +68,7 @@ class TrainingSetRecipe:
                 bars,
                 session=key.session,
                 timeframe=Timeframe.parse(plan.parameters["timeframe"]),
-                sl=one.label.sl,
-                tp=one.label.tp,
-                horizon_bars=one.label.horizon_bars,
+                spec=one.label,
                 cross_session=plan.parameters["cross_session"],
                 close_ns=plan.parameters["close_ns"],
             )
@@ -109,4 +107,4 @@ def _datasets(view: LakeView, symbol: str, timeframe: str) -> list[Strategy]:
 
 def _told(one: Strategy) -> dict[str, Any]:
     """Return what a dataset depends on."""
-    return {"source": one.source, **one.label.model_dump()}
+    return {"source": one.source, **one.label.to_mapping()}
