@@ -34,6 +34,7 @@ from quant_assets.storage.commit import (
 from quant_assets.storage.footers import entry_of, footer_of, label_of, name_of, part_of
 from quant_assets.storage.index import Entry, Index
 from quant_assets.storage.layout import (
+    COMPACT,
     DATA_FILE,
     TEMPORARY,
     file_key,
@@ -47,7 +48,7 @@ from quant_assets.storage.state import State
 STALE_TEMPORARY_S = 3600
 """Age after which a file under `.tmp` belongs to a dead writer."""
 
-_STAGED = ("*.parquet", "*.duckdb", "*.duckdb.wal")
+_STAGED = ("*.parquet", "*.crc32", "*.duckdb", "*.duckdb.wal")
 
 PassedOver = Callable[[Path, str], None]
 """Told of a file that the index cannot speak of, with the reason."""
@@ -307,7 +308,7 @@ class Lake:
         """Yield the path under the lake of every Parquet file in it."""
         for path in self.root.rglob("*.parquet"):
             relative = path.relative_to(self.root)
-            if relative.parts[0] != TEMPORARY:
+            if relative.parts[0] not in {TEMPORARY, COMPACT}:
                 yield relative
 
     def _entries_of(self, relative: Path, passed_over: PassedOver) -> list[Entry]:

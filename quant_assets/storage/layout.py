@@ -10,6 +10,7 @@ from quant_assets.market.tables import FileKey, Grain, Table, check_symbol
 
 DATA_FILE = "data.parquet"
 TEMPORARY = ".tmp"
+COMPACT = ".compact"
 
 _WORD = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 _CUTS = ("year", "month", "day")
