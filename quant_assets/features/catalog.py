@@ -24,9 +24,13 @@ from typing import Any, Literal
 
 import polars as pl
 
-from quant_assets.indicators.arrays import FloatArray, IntArray
+from quant_assets.features.bar_arrays import BarArrays, Compute
+from quant_assets.features.inputs import FEATURE_INPUTS
+from quant_assets.indicators.arrays import FloatArray
 from quant_assets.market.errors import InputError
-from quant_assets.market.timeframes import Timeframe
+from quant_assets.market.timeframes import NS_PER_DAY, Timeframe
+
+__all__ = ["BarArrays", "Catalog", "Compute", "Family", "Feature", "feature", "features_of"]
 
 RECURSIVE_PERIODS = 8
 """Least look-back of a recursive indicator, in its own periods."""
@@ -52,38 +56,6 @@ class Family(StrEnum):
 
 
 @dataclass(frozen=True)
-class BarArrays:
-    """The bars a feature function sees: a stretch without a break, oldest first.
-
-    Parameters
-    ----------
-    columns
-        The declared inputs, read-only float64 arrays of shape (n,).
-    bar_start_ns
-        Start of each bar, int64 nanoseconds UTC, shape (n,).
-    bar_of_session
-        Row number counted from the session's first bar, which is 0; negative before it.
-    timeframe
-        Length of a bar.
-    """
-
-    columns: Mapping[str, FloatArray]
-    bar_start_ns: IntArray
-    bar_of_session: IntArray
-    timeframe: Timeframe
-
-    def __getitem__(self, name: str) -> FloatArray:
-        return self.columns[name]
-
-    def __len__(self) -> int:
-        return len(self.bar_start_ns)
-
-
-Compute = Callable[..., FloatArray]
-"""`compute(bars, **parameters)`: float64 of shape (n,); NaN and infinities become null."""
-
-
-@dataclass(frozen=True)
 class Feature:
     """A column of the features table and how it is computed.
 
@@ -94,9 +66,10 @@ class Feature:
     family, unit, meaning, source
         What it looks at, in which unit it stands, one sentence, and where the formula is from.
     inputs
-        Bar columns that it reads. A row that lacks one of them has no value.
+        Columns that it reads, of `FEATURE_INPUTS`. A row that lacks one of them has no value.
     look_back
         Bars before the session's first that it needs: a count, or a function of the timeframe.
+        Bars are the symbol's own, also where `multiple` is above 1.
     compute
         Function of `BarArrays` and the parameters.
     parameters
@@ -108,7 +81,17 @@ class Feature:
         Raised by the author when its values change their meaning.
     multiple
         Of a multi-timeframe feature: how many bars make one of the longer bars that its function
-        sees. A value is that of the last longer bar that is complete at the bar's end.
+        sees. A value is that of the last longer bar that is complete at the bar's end. Null where
+        midnight cannot anchor the longer bars: see `longer_timeframe`.
+    recursive_period
+        Smoothing period of a recursive indicator, in the bars that its function sees; else 0.
+
+    Raises
+    ------
+    InputError
+        Where the name is no free column name, an input is unknown, the look-back is no count,
+        negative, or shorter than eight periods of a recursive indicator, or a feature of longer
+        bars is to be handed rows without a value.
     """
 
     name: str
@@ -123,14 +106,14 @@ class Feature:
     nulls: Literal["restart", "pass"] = "restart"
     version: int = 1
     multiple: int = 1
+    recursive_period: int = 0
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name) or self.name in _KEYS:
-            raise InputError(
-                asked=f"declare a feature named {self.name[:70]!r}",
-                found="not a free column name of a-z, 0-9 and underscore, first a letter",
-                remedy="Give it another name.",
-            )
+        _require_free_name(self.name)
+        _require_known_inputs(self)
+        _require_sound_multiple(self)
+        # Whatever a function of the timeframe says, it has to say it of a minute.
+        self.look_back_bars(Timeframe.from_minutes(1))
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
 
     def __call__(self, bars: BarArrays) -> FloatArray:
@@ -138,8 +121,74 @@ class Feature:
         return self.compute(bars, **self.parameters)
 
     def look_back_bars(self, timeframe: Timeframe) -> int:
-        """Return how many bars before the session's first it needs."""
-        return self.look_back if isinstance(self.look_back, int) else self.look_back(timeframe)
+        """Return how many bars before the session's first it needs.
+
+        None where midnight cannot anchor its longer bars: it has no values there.
+        """
+        if self.longer_timeframe(timeframe) is None:
+            return 0
+        bars = self.look_back(timeframe) if callable(self.look_back) else self.look_back
+        least = RECURSIVE_PERIODS * self.recursive_period * self.multiple
+        if type(bars) is not int or bars < least:
+            raise InputError(
+                asked=f"declare feature {self.name!r} with a look-back of {bars!r} bars",
+                found=f"it needs {least} at least, as a whole number",
+                remedy=f"A recursive indicator declares {RECURSIVE_PERIODS} periods, "
+                "others 0 or more.",
+            )
+        return bars
+
+    def longer_timeframe(self, timeframe: Timeframe) -> Timeframe | None:
+        """Return the length of the bars that its function sees: `multiple` times the own.
+
+        None where that is neither the own length nor a divisor of a day, or where a bar is a
+        session: midnight could not anchor such bars.
+        """
+        if self.multiple == 1:
+            return timeframe
+        longer_ns = timeframe.ns * self.multiple
+        return Timeframe(longer_ns) if NS_PER_DAY % longer_ns == 0 else None
+
+
+def _require_free_name(name: str) -> None:
+    """Raise where a name cannot become a column of the features table."""
+    if not _NAME.fullmatch(name) or name in _KEYS:
+        raise InputError(
+            asked=f"declare a feature named {name[:70]!r}",
+            found="not a free column name of a-z, 0-9 and underscore, first a letter",
+            remedy="Give it another name.",
+        )
+
+
+def _require_known_inputs(one: Feature) -> None:
+    """Raise where a feature reads a column that no window has."""
+    for name in one.inputs:
+        if name not in FEATURE_INPUTS:
+            close = difflib.get_close_matches(name, FEATURE_INPUTS, n=1)
+            raise InputError(
+                asked=f"declare feature {one.name!r} with the input {name!r}",
+                found=f"none of the {len(FEATURE_INPUTS)} columns of bars and what is joined",
+                remedy=f"Did you mean {close[0]}?"
+                if close
+                else f"Use {', '.join(FEATURE_INPUTS)}.",
+            )
+
+
+def _require_sound_multiple(one: Feature) -> None:
+    """Raise where longer bars are no whole multiple, or could not be put together."""
+    if type(one.multiple) is not int or one.multiple < 1:
+        raise InputError(
+            asked=f"declare feature {one.name!r} on bars {one.multiple!r} times as long",
+            found="not a whole number from 1 on",
+            remedy="Use 1 for the bars themselves.",
+        )
+    if one.nulls not in {"restart", "pass"} or (one.multiple > 1 and one.nulls == "pass"):
+        raise InputError(
+            asked=f"declare feature {one.name!r} with nulls={one.nulls!r}",
+            found=f"bars {one.multiple} times as long; the rule is 'restart' or, on the bars "
+            "themselves, 'pass'",
+            remedy="Leave it out: a feature restarts behind a row that lacks an input.",
+        )
 
 
 def feature(
@@ -158,21 +207,13 @@ def feature(
 ) -> Callable[[Compute], Feature]:
     """Make a function into a feature; its docstring's first line becomes the meaning.
 
-    Parameters are those of `Feature`; `recursive_period` is the smoothing period of a recursive
-    indicator.
+    Parameters are those of `Feature`.
 
     Raises
     ------
     InputError
-        Where the look-back is negative, or shorter than eight periods of a recursive indicator.
+        Where the declaration contradicts itself: see `Feature`.
     """
-    least = RECURSIVE_PERIODS * recursive_period
-    if isinstance(look_back, int) and look_back < least:
-        raise InputError(
-            asked=f"declare feature {name!r} with a look-back of {look_back} bars",
-            found=f"it needs {least} at least",
-            remedy=f"A recursive indicator declares {RECURSIVE_PERIODS} periods, others 0 or more.",
-        )
 
     def declare(compute: Compute) -> Feature:
         return Feature(
@@ -188,6 +229,7 @@ def feature(
             nulls=nulls,
             version=version,
             multiple=multiple,
+            recursive_period=recursive_period,
         )
 
     return declare

@@ -8,8 +8,14 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
+from quant_assets.bars.schema import BARS
 from quant_assets.levels.schema import LEVEL_NAMES
 from quant_assets.market.errors import InputError
+
+BAR_INPUTS = tuple(
+    name for name in BARS.schema.column_names() if name not in {"session", "bar_start", "contract"}
+)
+"""Numeric columns of `bars`."""
 
 FOOTPRINT_PREFIX, LEVEL_PREFIX = "footprint_", "level_"
 
@@ -43,6 +49,9 @@ JOINED_INPUTS = (
     *REGIME_INPUTS,
 )
 """Every column that is joined, in order."""
+
+FEATURE_INPUTS = (*BAR_INPUTS, *JOINED_INPUTS)
+"""Every column that a feature may name as an input."""
 
 
 def joined(bars: pl.DataFrame, sources: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import dataframely as dy
 
-from quant_assets.features.catalog import Catalog
+from quant_assets.features.catalog import Catalog, Family, Feature
 from quant_assets.features.standard import standard_catalog
 from quant_assets.market.columns import day, instant, real
 from quant_assets.market.tables import Table
@@ -21,11 +21,18 @@ def features_table(names: Sequence[str] | None = None, *, catalog: Catalog | Non
         "session": day("Session that the bar belongs to."),
         "bar_start": instant("Start of the bar; its features are known at its end.", key=True),
     }
-    columns |= {one.name: real(one.meaning, unit=one.unit, nullable=True) for one in chosen}
+    columns |= {one.name: _column(one) for one in chosen}
     schema = type("FeaturesSchema", (dy.Schema,), {"__module__": __name__, **columns})
     return Table(
         name="features", schema=schema, levels=("timeframe", "symbol"), order=("bar_start",)
     )
+
+
+def _column(one: Feature) -> dy.Column:
+    """Declare a feature's column: labels are small whole numbers, all else is real."""
+    if one.family is Family.REGIME:
+        return dy.Int8(nullable=True, metadata={"unit": one.unit, "meaning": one.meaning})
+    return real(one.meaning, unit=one.unit, nullable=True)
 
 
 FEATURES = features_table()
