@@ -61,7 +61,8 @@ def label_weights(labels: pl.DataFrame) -> np.ndarray:
     """
     entry = labels["entry_bar"].cast(pl.Int64).to_numpy()
     span = labels["label_bars"].cast(pl.Int64).to_numpy()
-    return average_uniqueness(np.ascontiguousarray(entry), np.ascontiguousarray(span))
+    weight: np.ndarray = average_uniqueness(np.ascontiguousarray(entry), np.ascontiguousarray(span))
+    return weight
 
 
 def feature_columns(frame: pl.DataFrame) -> list[str]:

@@ -179,24 +179,31 @@ def _meet_barriers(
     high, low, close = (
         bars[name].to_numpy().astype(np.float64) for name in ("high", "low", "close")
     )
-    by_direction = [
-        label_barriers(
-            high,
-            low,
-            close,
-            n_entries=reach.shape[0],
-            stop_ratio=spec.stop_ratio,
-            target_ratio=spec.target_ratio,
-            horizon_bars=spec.horizon_bars,
-            last_bar=reach,
-            is_short=is_short,
+
+    def met(*, is_short: bool) -> _Decided:
+        return _Decided(
+            *label_barriers(
+                high,
+                low,
+                close,
+                n_entries=reach.shape[0],
+                stop_ratio=spec.stop_ratio,
+                target_ratio=spec.target_ratio,
+                horizon_bars=spec.horizon_bars,
+                last_bar=reach,
+                is_short=is_short,
+            )
         )
-        for is_short in ((False, True) if (side < 0).any() else (False,))
-    ]
-    if len(by_direction) == 1:
-        return _Decided(*by_direction[0])
-    long, short = by_direction
-    return _Decided(*(np.where(side < 0, s, g) for g, s in zip(long, short, strict=True)))
+
+    long, sells = met(is_short=False), side < 0
+    if not sells.any():
+        return long
+    short = met(is_short=True)
+    return _Decided(
+        np.where(sells, short.label, long.label),
+        np.where(sells, short.end_idx, long.end_idx),
+        np.where(sells, short.value, long.value),
+    )
 
 
 def _pass_threshold(close: np.ndarray, spec: LabelSpec, reach: np.ndarray) -> _Decided:
