@@ -1,0 +1,196 @@
+"""Fitting regimes: a Gaussian mixture, clusters of volatility, and labels that stay the same.
+
+A state is a function of the rows it is fitted on, of the settings and of the state before it.
+"""
+
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from quant_assets.features.regime_kernels import cut_line
+from quant_assets.indicators.arrays import FloatArray, IntArray
+from quant_assets.settings.model import RegimeSettings
+
+SEED = 20110714
+"""Of the starting points that the mixture is fitted from."""
+
+STARTS = 3
+"""Starting points of a fit, of which the likeliest result is kept."""
+
+MOST_ROWS = 8_000
+"""More complete rows are thinned to this many, evenly: neighbouring bars share 19 of 20 returns."""
+
+_N_INGREDIENTS = 3
+_VOLATILITY, _VOLUME = 0, 2
+"""Columns of the ingredients."""
+
+_LEAST_WITH_VOLUME = 0.5
+"""Share of rows with a volume below which volume is left out of the mixture."""
+
+_FLAT = 1e-9
+"""Deviation, against the mean's size, below which an ingredient counts as constant."""
+
+
+@dataclass(frozen=True, eq=False)
+class RegimeState:
+    """Fitted regimes; a label is the place of its component or cluster.
+
+    Parameters
+    ----------
+    uses
+        Columns of the ingredients that the mixture knows, ascending, shape (d,).
+    center, scale
+        Mean and deviation of those ingredients over the window, shape (d,); a constant one has
+        scale 1.
+    weights, means, covariances
+        Mixture in the ingredients' own units, shapes (k,), (k, d) and (k, d, d).
+    cluster_shares, cluster_centers, cluster_variances
+        Clusters of log volatility, the calmest first, shape (m,).
+    n_rows
+        Complete rows of the window, before thinning.
+    """
+
+    uses: tuple[int, ...]
+    center: FloatArray
+    scale: FloatArray
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    cluster_shares: FloatArray
+    cluster_centers: FloatArray
+    cluster_variances: FloatArray
+    n_rows: int
+
+
+def fit_state(
+    rows: FloatArray, *, rules: RegimeSettings, previous: RegimeState | None = None
+) -> RegimeState | None:
+    """Fit regimes to the ingredients of past bars.
+
+    Parameters
+    ----------
+    rows
+        Ingredients of bars in time order, shape (n, 3), NaN where there is none.
+    rules
+        Numbers of regimes, and fewest complete rows.
+    previous
+        State before, whose labels are kept; None lets 0 be the regime of the lowest volatility.
+
+    Returns
+    -------
+    RegimeState or None
+        None where complete rows are too few, or differ in fewer values than there are regimes.
+    """
+    uses = _used(rows)
+    complete = rows[np.isfinite(rows[:, list(uses)]).all(axis=1)]
+    if complete.shape[0] < rules.least_rows:
+        return None
+    thinned = _thinned(complete)
+    mixed = np.ascontiguousarray(thinned[:, list(uses)])
+    volatility = np.sort(thinned[:, _VOLATILITY])
+    if _too_alike(mixed, volatility, rules):
+        return None
+    center, scale = mixed.mean(axis=0), _scales(mixed)
+    weights, means, covariances = _mixture((mixed - center) / scale, rules.mixture_components)
+    shares, centers, variances = _clusters(volatility, rules.volatility_clusters)
+    state = RegimeState(
+        uses=uses,
+        center=center,
+        scale=scale,
+        weights=weights,
+        means=center + means * scale,
+        covariances=covariances * np.outer(scale, scale),
+        cluster_shares=shares,
+        cluster_centers=centers,
+        cluster_variances=variances,
+        n_rows=complete.shape[0],
+    )
+    return relabelled(state, order_of(state, previous))
+
+
+def order_of(state: RegimeState, previous: RegimeState | None) -> IntArray:
+    """Return which of a state's components gets label 0, 1 and so on.
+
+    Components are matched to those of the state before so that the sum of squared distances of
+    their means is least (Kuhn 1955), in that state's deviations and over the ingredients that
+    both know. Without one of as many components they go by mean log volatility, ascending.
+    """
+    if previous is None or previous.weights.shape != state.weights.shape:
+        order: IntArray = np.lexsort(state.means.T[::-1])
+        return order
+    from scipy.optimize import linear_sum_assignment
+
+    shared = [name for name in previous.uses if name in state.uses]
+    before = [previous.uses.index(name) for name in shared]
+    now = [state.uses.index(name) for name in shared]
+    apart = previous.means[:, None, before] - state.means[None, :, now]
+    _, matched = linear_sum_assignment(((apart / previous.scale[before]) ** 2).sum(axis=2))
+    return np.asarray(matched, dtype=np.int64)
+
+
+def relabelled(state: RegimeState, order: IntArray) -> RegimeState:
+    """Return the state with its components in another order."""
+    return replace(
+        state,
+        weights=state.weights[order],
+        means=state.means[order],
+        covariances=state.covariances[order],
+    )
+
+
+def _used(rows: FloatArray) -> tuple[int, ...]:
+    """Return the ingredients that are there: volume is left out where it mostly is missing."""
+    without = np.isfinite(rows[:, :_VOLUME]).all(axis=1)
+    whole = without & np.isfinite(rows[:, _VOLUME])
+    has_volume = whole.sum() >= max(1.0, _LEAST_WITH_VOLUME * without.sum())
+    return tuple(range(_N_INGREDIENTS if has_volume else _VOLUME))
+
+
+def _thinned(rows: FloatArray) -> FloatArray:
+    """Return at most `MOST_ROWS` rows, evenly spaced from the first on."""
+    if rows.shape[0] <= MOST_ROWS:
+        return rows
+    return rows[np.arange(MOST_ROWS) * rows.shape[0] // MOST_ROWS]
+
+
+def _too_alike(mixed: FloatArray, volatility: FloatArray, rules: RegimeSettings) -> bool:
+    """Whether rows differ in fewer values than there are regimes."""
+    few_rows = np.unique(mixed, axis=0).shape[0] < rules.mixture_components
+    return few_rows or np.unique(volatility).shape[0] < rules.volatility_clusters
+
+
+def _scales(rows: FloatArray) -> FloatArray:
+    """Return the deviation of each column, 1 where it is constant."""
+    deviations = rows.std(axis=0)
+    is_flat = deviations <= _FLAT * np.abs(rows).max(axis=0)
+    return np.where(is_flat, 1.0, deviations)
+
+
+def _mixture(rows: FloatArray, components: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return weights, means and full covariances of a Gaussian mixture on standardised rows.
+
+    One thread and a fixed seed: the bits do not depend on the machine's load or settings. A fit
+    that has not settled after all iterations is taken as it is.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+    from threadpoolctl import threadpool_limits
+
+    model = GaussianMixture(
+        components, n_init=STARTS, init_params="k-means++", max_iter=200, random_state=SEED
+    )
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(rows)
+    return model.weights_, model.means_, model.covariances_
+
+
+def _clusters(ordered: FloatArray, clusters: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return shares, centres and variances of the clusters of ascending values."""
+    parts = np.split(ordered, cut_line(ordered, clusters)[1:])
+    return (
+        np.array([part.size / ordered.size for part in parts]),
+        np.array([part.mean() for part in parts]),
+        np.array([part.var() for part in parts]),
+    )

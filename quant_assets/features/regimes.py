@@ -1,0 +1,271 @@
+"""Regimes walk forward: fitted on the sessions before, applied to the session and those after it.
+
+At the first session of each week (or month, or every session) a state is fitted on the bars of
+the sessions before it. It labels each bar from then on by what is known at that bar's end, until
+the next state, or until it is older than the window that it was fitted on. No label knows a bar
+later than its own.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import numpy as np
+import polars as pl
+
+from quant_assets.features.regime_fit import RegimeState, fit_state
+from quant_assets.features.regime_kernels import (
+    PERIOD,
+    bar_ingredients,
+    cholesky,
+    likeliest,
+    nearest,
+)
+from quant_assets.features.regime_schema import (
+    INGREDIENT_NAMES,
+    MIXTURE,
+    REGIME_MODELS,
+    REGIMES,
+    VOLATILITY,
+    covariance_name,
+)
+from quant_assets.indicators.arrays import FloatArray, IntArray
+from quant_assets.market.columns import UTC_NS
+from quant_assets.market.periods import week_of
+from quant_assets.settings.model import RegimeSettings
+
+LOOK_BACK_BARS = PERIOD
+"""Bars before a session that its ingredients look at."""
+
+_SESSIONS_A_PERIOD = {"session": 1, "week": 5, "month": 23}
+"""Most sessions between two refits."""
+
+
+def is_refit(session: date, before: date | None, rules: RegimeSettings) -> bool:
+    """Whether a state is fitted at a session, by the calendar alone.
+
+    Parameters
+    ----------
+    before
+        Session before it; None where it is the calendar's first.
+    """
+    if before is None or rules.refit == "session":
+        return True
+    if rules.refit == "week":
+        return week_of(before) != week_of(session)
+    return (before.year, before.month) != (session.year, session.month)
+
+
+def standing_sessions(rules: RegimeSettings) -> int:
+    """Return for how many sessions after its own a state stands, where none follows it."""
+    return rules.window_sessions + _SESSIONS_A_PERIOD[rules.refit]
+
+
+def ingredients_of(bars: pl.DataFrame) -> FloatArray:
+    """Return log volatility, drift and log volume ratio of each bar, shape (n, 3).
+
+    Parameters
+    ----------
+    bars
+        Columns bar_start, close, volume and perhaps contract, in time order. The first 20 bars
+        have no values, nor have the first 20 behind a missing close or of another contract.
+    """
+    starts = np.zeros(bars.height, dtype=np.bool_)
+    if "contract" in bars.columns:
+        starts = bars["contract"].ne_missing(bars["contract"].shift(1)).to_numpy(writable=True)
+    close = bars["close"].cast(pl.Float64).to_numpy(writable=True)
+    volume = bars["volume"].cast(pl.Float64).to_numpy(writable=True)
+    rows: FloatArray = bar_ingredients(close, volume, starts)
+    return rows
+
+
+def label_session(
+    window: pl.DataFrame,
+    *,
+    session: date,
+    state: RegimeState | None,
+    state_session: date | None,
+) -> pl.DataFrame:
+    """Return the regimes of one session's bars.
+
+    Parameters
+    ----------
+    window
+        Bars of the session and the `LOOK_BACK_BARS` before it, in any order; more bars, also
+        later ones, change nothing.
+    session
+        Session whose bars get a row each.
+    state, state_session
+        State that labels, and the session that it was fitted at; None leaves labels null.
+
+    Returns
+    -------
+    DataFrame
+        Table `regimes`.
+    """
+    ordered = window.sort("bar_start")
+    first = ordered.filter(pl.col("session") == session)["bar_start"].min()
+    known = ordered.filter((pl.col("bar_start") < first) | (pl.col("session") == session))
+    rows = ingredients_of(known)
+    mixture, volatility = _labels(rows, state)
+    values = {name: rows[:, place] for place, name in enumerate(INGREDIENT_NAMES)}
+    labelled = known.select("session", pl.col("bar_start").cast(UTC_NS)).with_columns(
+        pl.DataFrame(values, nan_to_null=True),
+        mixture_label=_as_labels(mixture),
+        volatility_label=_as_labels(volatility),
+        state_session=pl.lit(state_session, dtype=pl.Date),
+    )
+    return REGIMES.check(labelled.filter(pl.col("session") == session))
+
+
+def walk_forward(
+    bars: pl.DataFrame, *, sessions: Sequence[date], rules: RegimeSettings
+) -> pl.DataFrame:
+    """Return the regimes of every session of a frame of bars, as partitions would hold them.
+
+    Parameters
+    ----------
+    bars
+        Bars of one symbol and one timeframe, of any sessions.
+    sessions
+        The calendar, ascending: the sessions of the bars, and those without bars between them.
+
+    Returns
+    -------
+    DataFrame
+        Table `regimes`.
+    """
+    ordered = bars.sort("bar_start")
+    by_session = {day: own for (day,), own in ordered.group_by("session", maintain_order=True)}
+    stands: tuple[int, RegimeState] | None = None
+    parts = [REGIMES.empty()]
+    for place, session in enumerate(sessions):
+        if session not in by_session:
+            continue
+        if stands and place - stands[0] > standing_sessions(rules):
+            stands = None
+        if is_refit(session, sessions[place - 1] if place else None, rules):
+            days = sessions[max(0, place - rules.window_sessions) : place]
+            past = [by_session[day] for day in days if day in by_session]
+            fitted = fit_window(past, rules=rules, previous=stands[1] if stands else None)
+            stands = (place, fitted) if fitted else stands
+        before = ordered.filter(pl.col("bar_start") < by_session[session]["bar_start"][0])
+        parts.append(
+            label_session(
+                pl.concat([before.tail(LOOK_BACK_BARS), by_session[session]]),
+                session=session,
+                state=stands[1] if stands else None,
+                state_session=sessions[stands[0]] if stands else None,
+            )
+        )
+    return pl.concat(parts)
+
+
+def fit_window(
+    past: Sequence[pl.DataFrame], *, rules: RegimeSettings, previous: RegimeState | None
+) -> RegimeState | None:
+    """Fit a state on the bars of the sessions of a window, oldest first, if they suffice.
+
+    Nothing before the window is looked at: its first 20 bars are warm-up.
+    """
+    if not past:
+        return None
+    rows = ingredients_of(pl.concat(past).sort("bar_start"))
+    return fit_state(rows, rules=rules, previous=previous)
+
+
+def state_table(
+    state: RegimeState, *, session: date, known_at: datetime, window: tuple[date, date]
+) -> pl.DataFrame:
+    """Return a state as table `regime_models`.
+
+    Parameters
+    ----------
+    session, known_at
+        Session that it stands from, and that session's start.
+    window
+        First and last session with bars that it was fitted on.
+    """
+    shared = {
+        "session": session,
+        "known_at": known_at,
+        "n_rows": state.n_rows,
+        "first_session": window[0],
+        "last_session": window[1],
+    }
+    volatility = INGREDIENT_NAMES[0]
+    clusters = zip(
+        state.cluster_shares, state.cluster_centers, state.cluster_variances, strict=True
+    )
+    rows = [
+        shared
+        | {"kind": MIXTURE, "label": label, "weight": float(weight)}
+        | _component(state, label)
+        for label, weight in enumerate(state.weights)
+    ] + [
+        shared
+        | {"kind": VOLATILITY, "label": label, "weight": float(share)}
+        | {f"mean_{volatility}": float(center), covariance_name(volatility, volatility): float(var)}
+        for label, (share, center, var) in enumerate(clusters)
+    ]
+    return REGIME_MODELS.check(pl.DataFrame(rows, schema=REGIME_MODELS.empty().schema))
+
+
+def state_of(table: pl.DataFrame) -> RegimeState:
+    """Return the state that `state_table` wrote, to the bit."""
+    mixture = table.filter(pl.col("kind") == MIXTURE).sort("label")
+    clusters = table.filter(pl.col("kind") == VOLATILITY).sort("label")
+    uses = tuple(
+        place
+        for place, name in enumerate(INGREDIENT_NAMES)
+        if mixture[f"mean_{name}"].null_count() == 0
+    )
+    names = [INGREDIENT_NAMES[place] for place in uses]
+    volatility = INGREDIENT_NAMES[0]
+    covariances = np.array([[mixture[covariance_name(a, b)] for b in names] for a in names])
+    return RegimeState(
+        uses=uses,
+        center=np.array([mixture[f"center_{name}"][0] for name in names]),
+        scale=np.array([mixture[f"scale_{name}"][0] for name in names]),
+        weights=np.array(mixture["weight"]),
+        means=np.column_stack([mixture[f"mean_{name}"] for name in names]),
+        covariances=np.ascontiguousarray(np.moveaxis(covariances, 2, 0)),
+        cluster_shares=np.array(clusters["weight"]),
+        cluster_centers=np.array(clusters[f"mean_{volatility}"]),
+        cluster_variances=np.array(clusters[covariance_name(volatility, volatility)]),
+        n_rows=int(table["n_rows"][0]),
+    )
+
+
+def _component(state: RegimeState, label: int) -> dict[str, float]:
+    """Return mean, covariances and the window's standardisation as columns of one row."""
+    names = [INGREDIENT_NAMES[place] for place in state.uses]
+    values: dict[str, float] = {}
+    for place, name in enumerate(names):
+        values[f"mean_{name}"] = float(state.means[label, place])
+        values[f"center_{name}"] = float(state.center[place])
+        values[f"scale_{name}"] = float(state.scale[place])
+        for other in range(place, len(names)):
+            # The lower triangle is what the densities read; the upper one may differ by a bit.
+            covariance = float(state.covariances[label, other, place])
+            values[covariance_name(name, names[other])] = covariance
+    return values
+
+
+def _labels(rows: FloatArray, state: RegimeState | None) -> tuple[IntArray, IntArray]:
+    """Return labels by mixture and by volatility, -1 where there is none."""
+    if state is None:
+        none = np.full(rows.shape[0], -1, dtype=np.int64)
+        return none, none
+    lowers = np.stack([cholesky(one) for one in state.covariances])
+    mixed = np.ascontiguousarray(rows[:, list(state.uses)])
+    # What was matched or stacked may lie in another order, for which a kernel is compiled anew.
+    means, weights = np.ascontiguousarray(state.means), np.ascontiguousarray(state.weights)
+    volatility = np.ascontiguousarray(rows[:, 0])
+    return likeliest(mixed, weights, means, lowers), nearest(volatility, state.cluster_centers)
+
+
+def _as_labels(labels: IntArray) -> pl.Series:
+    """Return labels as small whole numbers, null for -1."""
+    return pl.select(
+        pl.when(pl.lit(pl.Series(labels)) >= 0).then(pl.lit(pl.Series(labels))).cast(pl.Int8)
+    ).to_series()
