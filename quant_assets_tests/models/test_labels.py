@@ -1,6 +1,4 @@
-"""Triple-barrier labels: against a slow reading of the rule, and rule by rule."""
-
-from datetime import UTC, date, datetime, timedelta
+"""Labels of every kind: against a slow reading of the rule, and rule by rule."""
 
 import numpy as np
 import polars as pl
@@ -8,53 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import TrainingError
 from quant_assets.market.timeframes import Timeframe
-from quant_assets.models.dataset import build_training_set, label_weights, split_final
-from quant_assets.models.labels import crosses_sessions, dataset_name, label_session
-from quant_assets.models.schema import training_set_table
-
-BAR = Timeframe.parse("15m")
-DAY = date(2024, 3, 4)
-OPEN_NS = int(datetime(2024, 3, 4, 14, 30, tzinfo=UTC).timestamp()) * 10**9
-
-
-def bars_of(
-    closes: list[float],
-    *,
-    high: list[float] | None = None,
-    low: list[float] | None = None,
-    n_session: int | None = None,
-    contract: list[str] | None = None,
-) -> pl.DataFrame:
-    """Return bars from closes; by default a bar is flat, and all belong to one session."""
-    n = len(closes)
-    own = n if n_session is None else n_session
-    frame = pl.DataFrame(
-        {
-            "session": [DAY] * own + [DAY + timedelta(days=1)] * (n - own),
-            "bar_start": pl.Series(OPEN_NS + np.arange(n) * BAR.ns).cast(UTC_NS),
-            "high": np.array(high or closes, dtype=float),
-            "low": np.array(low or closes, dtype=float),
-            "close": np.array(closes, dtype=float),
-        }
-    )
-    return frame if contract is None else frame.with_columns(contract=pl.Series(contract))
-
-
-def label(bars: pl.DataFrame, **changes: object) -> pl.DataFrame:
-    """Label with 10 % barriers and three bars, crossing sessions."""
-    rules: dict = {
-        "session": DAY,
-        "timeframe": BAR,
-        "sl": 0.1,
-        "tp": 0.1,
-        "horizon_bars": 3,
-        "cross_session": True,
-        "close_ns": None,
-    }
-    return label_session(bars, **(rules | changes))
+from quant_assets.models.label_spec import LabelSpec
+from quant_assets.models.labels import crosses_sessions, refuse_long_horizon
+from quant_assets_tests.models.label_bars import BAR, OPEN_NS, bars_of, label, sides_of
 
 
 def slow_labels(high, low, close, *, n_entries, sl, tp, horizon):
@@ -85,7 +41,7 @@ def test_labels_equal_a_slow_reading_of_the_rule(seed, n, own, h):
     close = 100.0 * np.exp(np.cumsum(rng.normal(0, 0.02, n)))
     high, low = close * (1 + rng.random(n) * 0.02), close * (1 - rng.random(n) * 0.02)
     bars = bars_of(close.tolist(), high=high.tolist(), low=low.tolist(), n_session=own)
-    made = label(bars, sl=0.03, tp=0.04, horizon_bars=h)
+    made = label(bars, f"tb(0.03, 0.04, {h})")
     slow = slow_labels(high, low, close, n_entries=own, sl=0.03, tp=0.04, horizon=h)
     assert made["label"].to_list() == [row[0] for row in slow]
     ends = made["label_end"].to_physical().to_list()
@@ -154,6 +110,8 @@ def test_a_session_without_bars_has_no_labels():
         "label_return",
         "label_bars",
         "final",
+        "side",
+        "entry_bar",
     ]
 
 
@@ -170,75 +128,169 @@ def test_daily_bars_cross_sessions_and_equities_else_do_not():
     assert crosses_sessions("future", BAR)
 
 
-@pytest.mark.parametrize(
-    ("sl", "tp", "name"),
-    [(0.004, 0.008, "tb_0.004_0.008_24"), (0.00001, 0.10, "tb_0.00001_0.1_24")],
+def slow_trades(market, contract, *, own, close_after, rule, side):
+    """Return each labelled bar of a session by reading the rules out loud.
+
+    `market` holds highs, lows and closes; `close_after` is the number of bars that the session's
+    end leaves to look at, None where labels cross sessions; `rule` is a kind and its numbers.
+    """
+    high, low, close = market
+    kind, sl, tp, threshold, horizon = rule
+    rows = []
+    for i in range(own if close_after is None else max(min(own, close_after) - 1, 0)):
+        reach, cut = i, False
+        for k in range(i + 1, len(close)):
+            if close_after is not None and k >= close_after:
+                cut = True
+                break
+            if contract[k] != contract[i]:
+                cut = True
+                break
+            reach = k
+        cut = cut or close_after is not None
+        last = min(i + horizon, reach)
+        known = i + horizon <= reach or cut
+        gain = close[last] / close[i] - 1.0
+        if kind == "return":
+            if last > i or not cut:
+                rows.append((i, 1 if gain > threshold else -1, last, gain, known, 1))
+            continue
+        way = side[i] if kind == "meta" else 1
+        if not way:
+            continue
+        result = (0, last, way * gain, known)
+        for k in range(i + 1, last + 1):
+            stopped = low[k] <= close[i] * (1.0 - sl)
+            met = high[k] >= close[i] * (1.0 + tp)
+            if way == -1:
+                stopped = high[k] >= close[i] * (1.0 + sl)
+                met = low[k] <= close[i] * (1.0 - tp)
+            if stopped:
+                result = (-1, k, -sl, True)
+                break
+            if met:
+                result = (1, k, tp, True)
+                break
+        rows.append((i, *result, way))
+    return rows
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    n=st.integers(1, 40),
+    own=st.integers(1, 40),
+    horizon=st.integers(1, 9),
+    kind=st.sampled_from(["tb", "return", "meta"]),
+    threshold=st.sampled_from([0.0, -0.01, 0.02]),
+    roll=st.integers(0, 45),
+    close_after=st.none() | st.integers(0, 45),
 )
-def test_a_label_has_one_name(sl, tp, name):
-    """Names have neither exponents nor trailing zeros."""
-    assert dataset_name(sl=sl, tp=tp, horizon_bars=24) == name
-
-
-@settings(deadline=None)  # the first call compiles
-@given(st.lists(st.integers(0, 12), min_size=1, max_size=60))
-def test_weights_equal_a_slow_count_of_concurrent_labels(spans):
-    """The weight is the mean over a label's bars of one over the labels that share the bar."""
-    count: dict[int, int] = {}
-    for i, span in enumerate(spans):
-        for bar in range(i + 1, i + span + 1):
-            count[bar] = count.get(bar, 0) + 1
-    slow = [
-        sum(1 / count[bar] for bar in range(i + 1, i + span + 1)) / span if span else 1.0
-        for i, span in enumerate(spans)
-    ]
-    frame = pl.DataFrame({"bar_start": range(len(spans)), "label_bars": spans})
-    assert label_weights(frame).tolist() == pytest.approx(slow, abs=1e-12)
-    turned = frame.reverse()
-    assert label_weights(turned).tolist() == label_weights(frame).tolist()[::-1]
-
-
-def features_of(bars: pl.DataFrame) -> pl.DataFrame:
-    """Return two features a bar, the first null in warm-up."""
-    start = bars.select("session", "bar_start")
-    return start.with_columns(
-        rsi=pl.Series([None] + [1.5] * (bars.height - 1), dtype=pl.Float64), adx=2.0
+def test_every_kind_equals_a_slow_reading_of_its_rule(
+    seed, n, own, horizon, kind, threshold, roll, close_after
+):
+    """Rows, label, end, return, finality and side, across rolls, closes and missing sides."""
+    rng = np.random.default_rng(seed)
+    own = min(own, n)
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0, 0.02, n)))
+    high, low = close * (1 + rng.random(n) * 0.02), close * (1 - rng.random(n) * 0.02)
+    contract = ["A" if k < roll else "B" for k in range(n)]
+    side = rng.choice([-1, 0, 1], size=own).tolist()
+    bars = bars_of(
+        close.tolist(), high=high.tolist(), low=low.tolist(), n_session=own, contract=contract
     )
+    text = {
+        "tb": f"tb(0.03, 0.04, {horizon})",
+        "meta": f"meta(crossing, 0.03, 0.04, {horizon})",
+        "return": f"return({horizon}, {threshold})",
+    }[kind]
+    told = sides_of(bars, [way or None for way in side]).sample(fraction=1.0, shuffle=True, seed=1)
+    made = label(
+        bars,
+        text,
+        cross_session=close_after is None,
+        close_ns=None if close_after is None else OPEN_NS + close_after * BAR.ns,
+        side=told.filter(pl.col("side").is_not_null()) if seed % 2 else told,
+    )
+    slow = slow_trades(
+        (high, low, close),
+        contract,
+        own=own,
+        close_after=None if close_after is None else min(close_after, own),
+        rule=(kind, 0.03, 0.04, threshold, horizon),
+        side=side,
+    )
+    found = made.with_columns(
+        end_idx=(made["label_end"].to_physical() - OPEN_NS) // BAR.ns - 1
+    ).select("entry_bar", "label", "end_idx", "label_return", "final", "side")
+    assert found.drop("label_return").rows() == [(*row[:3], *row[4:]) for row in slow]
+    assert found["label_return"].to_list() == pytest.approx([row[3] for row in slow], abs=1e-12)
+    assert made["label_bars"].to_list() == [row[2] - row[0] for row in slow]
+    assert made["bar_start"].to_physical().to_list() == [OPEN_NS + row[0] * BAR.ns for row in slow]
 
 
-def test_a_training_set_holds_each_bar_with_features_and_label_once():
-    """Columns are the table's, and a bar without a label is left out."""
-    bars = bars_of([100, 101, 102, 103, 104])
-    labels = label(bars, cross_session=False)
-    made = build_training_set(features_of(bars), labels)
-    table = training_set_table(["rsi", "adx"])
-    assert made.columns == list(table.schema.column_names())
-    assert made.height == labels.height == 4
-    assert made["weight"].to_list() == label_weights(labels).tolist()
-    assert made["rsi"].null_count() == 1
+def test_a_return_must_pass_its_threshold():
+    """Equal is not above; the return itself is told whatever the label."""
+    bars = bars_of([100, 101, 100, 102, 102])
+    made = label(bars, "return(1)")
+    assert made["label"].to_list()[:4] == [1, -1, 1, -1]
+    assert made["label_return"].to_list()[:4] == pytest.approx([0.01, -1 / 101, 0.02, 0.0])
+    assert label(bars, "return(1, 0.015)")["label"].to_list()[:4] == [-1, -1, 1, -1]
+    assert label(bars, "return(1, -0.5)")["label"].to_list()[:4] == [1, 1, 1, 1]
 
 
-def test_a_feature_with_a_name_of_the_table_is_refused():
-    """A feature called `label` would be the answer itself."""
-    with pytest.raises(TrainingError, match="weight"):
-        training_set_table(["rsi", "weight"])
+def test_a_return_without_a_bar_has_no_row_once_that_is_final():
+    """The last bar of a contract has none; where the data ended, the row is still to come."""
+    made = label(bars_of([100, 101, 150, 150], contract=["A", "A", "B", "B"]), "return(1)")
+    assert made["entry_bar"].to_list() == [0, 2, 3]
+    assert made["final"].to_list() == [True, True, False]
 
 
-def test_a_bar_with_two_rows_is_refused():
+def test_a_short_meets_its_target_below_and_its_stop_above():
+    """The same path is a long's stop and a short's target; a bar that meets both is a stop."""
+    bars = bars_of(
+        [100, 89, 100, 100, 100], high=[100, 89, 100, 111, 100], low=[100, 89, 100, 89, 9]
+    )
+    made = label(bars, "meta(crossing, 0.1, 0.1, 1)", side=sides_of(bars, [-1, None, -1, 0, 1]))
+    assert made["entry_bar"].to_list() == [0, 2, 4]
+    assert made["label"].to_list() == [1, -1, 0]
+    assert made["label_return"].to_list() == [0.1, -0.1, 0.0]
+    assert made["side"].to_list() == [-1, -1, 1]
+
+
+def test_a_short_that_times_out_earns_what_the_price_lost():
+    """The return is in the trade's direction."""
+    bars = bars_of([100, 99, 98])
+    made = label(bars, "meta(crossing, 0.1, 0.1, 2)", side=sides_of(bars, [-1]))
+    assert made["label_return"].to_list() == pytest.approx([0.02])
+
+
+@pytest.mark.parametrize(
+    ("side", "found"),
+    [
+        pytest.param(None, "no sides", id="none_given"),
+        pytest.param([2, 0], "a side that is none", id="no_side"),
+        pytest.param([0.5, 0.0], "sides of type Float64", id="not_whole"),
+    ],
+)
+def test_a_meta_label_needs_the_sides_of_its_first_rule(side, found):
+    """They are asked for by the rule's name."""
+    bars = bars_of([100, 101])
+    told = None if side is None else bars.select("bar_start", side=pl.Series(side))
+    with pytest.raises(TrainingError, match=f"a meta-label on crossing.*{found}"):
+        label(bars, "meta(crossing, 0.1, 0.1, 2)", side=told)
+
+
+def test_a_bar_with_two_sides_is_refused():
     """A join must neither lose nor double rows."""
-    bars = bars_of([100, 101, 102])
-    with pytest.raises(TrainingError, match="more than one row"):
-        build_training_set(pl.concat([features_of(bars)] * 2), label(bars))
+    bars = bars_of([100, 101])
+    told = pl.concat([sides_of(bars, [1, 1])] * 2)
+    with pytest.raises(TrainingError, match="a bar with two sides"):
+        label(bars, "meta(crossing, 0.1, 0.1, 2)", side=told)
 
 
-def test_sessions_that_are_not_final_are_set_aside_whole():
-    """The rows of such a session that are decided go too: keeping them would bend the shares."""
-    rows = pl.DataFrame(
-        {
-            "symbol": ["A", "A", "B", "A"],
-            "session": [DAY, DAY, DAY, DAY + timedelta(days=1)],
-            "final": [True, False, True, True],
-        }
-    )
-    kept, dropped = split_final(rows)
-    assert kept.rows() == [("B", DAY, True), ("A", DAY + timedelta(days=1), True)]
-    assert dropped == ["A 2024-03-04"]
+def test_a_horizon_longer_than_the_data_is_refused_with_both_numbers():
+    """The first entry has one bar fewer ahead than there are bars."""
+    spec = LabelSpec.model_validate("return(24)")
+    refuse_long_horizon(25, spec, symbol="GC")
+    with pytest.raises(TrainingError, match="a label over 24 bars: 24 bars of GC in all"):
+        refuse_long_horizon(24, spec, symbol="GC")

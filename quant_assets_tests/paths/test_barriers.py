@@ -11,16 +11,22 @@ from quant_assets.market.errors import InputError
 from quant_assets.paths.barriers import label_barriers
 
 
-def oracle(high, low, close, *, entry, stop_ratio, target_ratio, horizon_bars, last_bar):
+def oracle(high, low, close, *, entry, stop_ratio, target_ratio, horizon_bars, last_bar, is_short):
     """Return label, deciding bar and return of one entry, bar by bar."""
     price = close[entry]
     end = max(entry, min(entry + horizon_bars, last_bar, len(close) - 1))
     for bar in range(entry + 1, end + 1):
-        if low[bar] <= price * (1.0 - stop_ratio):
+        stopped = low[bar] <= price * (1.0 - stop_ratio)
+        met = high[bar] >= price * (1.0 + target_ratio)
+        if is_short:
+            stopped = high[bar] >= price * (1.0 + stop_ratio)
+            met = low[bar] <= price * (1.0 - target_ratio)
+        if stopped:
             return -1, bar, -stop_ratio
-        if high[bar] >= price * (1.0 + target_ratio):
+        if met:
             return 1, bar, target_ratio
-    return 0, end, close[end] / price - 1.0
+    gain = close[end] / price - 1.0
+    return 0, end, -gain if is_short else gain
 
 
 @st.composite
@@ -42,14 +48,20 @@ def paths(draw):
     st.sampled_from([1 / 128, 1 / 64, 1 / 32]),
     st.sampled_from([1 / 128, 1 / 64, 1 / 32]),
     st.integers(1, 35),
+    st.booleans(),
     st.data(),
 )
-def test_labels_are_those_of_the_definition(market, stop, target, horizon, data):
-    """Ties, NaN, session cuts and short data."""
+def test_labels_are_those_of_the_definition(market, stop, target, horizon, is_short, data):
+    """Ties, NaN, session cuts and short data, on either side."""
     high, low, close = market
     n_entries = data.draw(st.integers(0, len(close)))
     last_bar = data.draw(st.lists(st.integers(0, 40), min_size=n_entries, max_size=n_entries))
-    rules = {"stop_ratio": stop, "target_ratio": target, "horizon_bars": horizon}
+    rules = {
+        "stop_ratio": stop,
+        "target_ratio": target,
+        "horizon_bars": horizon,
+        "is_short": is_short,
+    }
     label, end_idx, value = label_barriers(
         high, low, close, n_entries=n_entries, last_bar=np.array(last_bar, dtype=np.int64), **rules
     )
