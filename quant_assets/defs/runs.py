@@ -16,7 +16,15 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 from quant_assets.defs.landed import landed_versions, observe, register
 from quant_assets.defs.location import load_location
 from quant_assets.defs.partitions import partition_key, range_tags, sessions_of
-from quant_assets.defs.selection import SessionRange, Wave, edges, parts_of, select_assets, waves_of
+from quant_assets.defs.selection import (
+    SessionRange,
+    Wave,
+    edges,
+    parts_of,
+    select_assets,
+    turns_of,
+    waves_of,
+)
 from quant_assets.observe.progress import Reported, listening
 from quant_assets.settings.model import PartitionGrain
 from quant_assets.workflows.plan_contracts import contracts_of
@@ -94,9 +102,10 @@ def materialize(
     observe(instance, landed_versions(workspace))
     with _workers(workers) as crew:
         waves = waves_of(graph, select_assets(graph, selection))
-        for wave in (part for one in waves for part in parts_of(one, ranges)):
+        parts = [part for one in waves for part in parts_of(one, ranges)]
+        for wave, turn in ((part, turn) for part in parts for turn in turns_of(part, ranges)):
             register(instance, workspace)
-            requests = _requests(workspace, wave, ranges, names)
+            requests = _requests(workspace, wave, turn, names)
             if wave.kind == "ranges":
                 kept = {one: _if_fresh(workspace, instance, one, tell) for one in requests}
                 yield from (result for result in kept.values() if result)

@@ -1,6 +1,7 @@
 """What a request materializes: assets in waves, partitions as ranges."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -28,6 +29,9 @@ BARS = "bars"
 
 LOOKED_AT = (BARS, "footprint")
 """Assets whose partitions of other sessions are read by what lies below them."""
+
+LOOKING_BACK = "regimes"
+"""Asset that reads its own earlier partitions: ranges of a symbol run one after the other."""
 
 Kind = Literal["ranges", "strategies", "contracts", "once"]
 
@@ -116,14 +120,33 @@ def parts_of(wave: Wave, ranges: Collection[SessionRange]) -> list[Wave]:
     """Return a wave cut behind bars and footprint, where a symbol has more than one range.
 
     What lies below looks on bars and profiles of neighbouring ranges: all of them must be there
-    first, or the result would depend on which range ran before which.
+    first, or the result would depend on which range ran before which. What reads its own earlier
+    partitions stands alone: `turns_of`.
     """
     symbols = [one.symbol for one in ranges]
     if wave.kind != "ranges" or len(set(symbols)) == len(symbols):
         return [wave]
-    cuts = sorted(wave.assets.index(name) + 1 for name in LOOKED_AT if name in wave.assets)
-    edges = pairwise([0, *cuts, len(wave.assets)])
+    cuts = {wave.assets.index(name) + 1 for name in LOOKED_AT if name in wave.assets}
+    if LOOKING_BACK in wave.assets:
+        alone = wave.assets.index(LOOKING_BACK)
+        cuts |= {alone, alone + 1}
+    edges = pairwise(sorted({0, *cuts, len(wave.assets)}))
     return [Wave(wave.assets[a:b], wave.kind) for a, b in edges if a < b]
+
+
+def turns_of(wave: Wave, ranges: Sequence[SessionRange]) -> list[list[SessionRange]]:
+    """Return which ranges of a wave may run beside each other, turn by turn.
+
+    All of them, but of what reads its own earlier partitions one range a symbol, the oldest first.
+    """
+    if LOOKING_BACK not in wave.assets:
+        return [list(ranges)]
+    turns: dict[int, list[SessionRange]] = {}
+    taken: Counter[str] = Counter()
+    for one in sorted(ranges, key=lambda each: (each.symbol, each.first)):
+        turns.setdefault(taken[one.symbol], []).append(one)
+        taken[one.symbol] += 1
+    return list(turns.values())
 
 
 def _kind(graph: BaseAssetGraph, key: dg.AssetKey) -> Kind:

@@ -7,7 +7,7 @@ later than its own.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -174,20 +174,19 @@ def fit_window(
 
 
 def state_table(
-    state: RegimeState, *, session: date, known_at: datetime, window: tuple[date, date]
+    state: RegimeState, *, session: date, known_at_ns: int, window: tuple[date, date]
 ) -> pl.DataFrame:
     """Return a state as table `regime_models`.
 
     Parameters
     ----------
-    session, known_at
+    session, known_at_ns
         Session that it stands from, and that session's start.
     window
         First and last session with bars that it was fitted on.
     """
     shared = {
         "session": session,
-        "known_at": known_at,
         "n_rows": state.n_rows,
         "first_session": window[0],
         "last_session": window[1],
@@ -207,7 +206,10 @@ def state_table(
         | {f"mean_{volatility}": float(center), covariance_name(volatility, volatility): float(var)}
         for label, (share, center, var) in enumerate(clusters)
     ]
-    return REGIME_MODELS.check(pl.DataFrame(rows, schema=REGIME_MODELS.empty().schema))
+    table = pl.DataFrame(rows, schema=REGIME_MODELS.empty().schema)
+    return REGIME_MODELS.check(
+        table.with_columns(pl.lit(known_at_ns).cast(UTC_NS).alias("known_at"))
+    )
 
 
 def state_of(table: pl.DataFrame) -> RegimeState:

@@ -20,6 +20,7 @@ SYMBOL_DATE_ASSETS = {
     "levels",
     "momentum_days",
     "predictions",
+    "regimes",
     "roll_map",
     "training_set",
 }

@@ -12,6 +12,7 @@ from quant_assets.workflows.recipes.footprint import FootprintRecipe
 from quant_assets.workflows.recipes.levels import LevelsRecipe
 from quant_assets.workflows.recipes.momentum import MomentumDaysRecipe
 from quant_assets.workflows.recipes.predictions import PredictionsRecipe
+from quant_assets.workflows.recipes.regimes import RegimesRecipe
 from quant_assets.workflows.recipes.roll_map import RollMapRecipe
 from quant_assets.workflows.recipes.training_set import TrainingSetRecipe
 from quant_assets.workflows.view import LakeView
@@ -34,6 +35,7 @@ def recipes() -> dict[str, Recipe]:
         ContractTableRecipe(),
         BronzeTradesRecipe(),
         BronzeStatsRecipe(),
+        RegimesRecipe(),
         FeaturesRecipe(),
         MomentumDaysRecipe(),
         TrainingSetRecipe(),
