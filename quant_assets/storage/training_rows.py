@@ -191,7 +191,7 @@ def _one_schema(lake: Lake, sources: Sequence[Source]) -> pl.Schema | None:
                 lake.footer(entry)
             return None
         by_text.setdefault(text, source.path)
-    schemas = {path: pl.Schema(pl.read_parquet_schema(path)) for path in by_text.values()}
+    schemas = {path: _schema(path) for path in by_text.values()}
     (first, wanted), *others = schemas.items()
     for path, schema in others:
         if schema != wanted:
@@ -209,6 +209,12 @@ def _schema_text(source: Source) -> str | None:
     if versions != {one.session: one.data_version for one in source.entries}:
         return None
     return told.get(_ARROW_SCHEMA, str(source.path))
+
+
+def _schema(path: Path) -> pl.Schema:
+    """Return the columns of a file; by its path, Polars would expand glob characters in it."""
+    with path.open("rb") as handle:
+        return pl.Schema(pl.read_parquet_schema(handle))
 
 
 def _columns_differ(one: tuple[Path, pl.Schema], other: tuple[Path, pl.Schema]) -> InputError:
