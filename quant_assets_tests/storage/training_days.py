@@ -1,13 +1,18 @@
-"""Made training sets of several symbols and sessions, and a plain frame of what they hold."""
+"""Toy training sets of several symbols and sessions, and a plain frame of what they hold.
+
+Their table has the shape of the real one, and stays as it is when that one gains a column.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
+import dataframely as dy
 import numpy as np
 import polars as pl
 
 from quant_assets.lineage.records import Lineage
-from quant_assets.models.schema import training_set_table
+from quant_assets.market.columns import day, flag, instant, real
+from quant_assets.market.tables import Table
 from quant_assets.storage.index import Entry
 from quant_assets.storage.lake import Lake
 
@@ -17,6 +22,22 @@ FIRST = date(2023, 12, 28)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = 60 * 10**9
+
+
+def toy_table(features: Sequence[str]) -> Table:
+    """Return the table of a list of features."""
+    columns: dict[str, dy.Column] = {
+        "session": day("the session"),
+        "bar_start": instant("start of the bar", key=True),
+        **{name: real(name, unit="1", nullable=True) for name in features},
+        "label": dy.Int8(nullable=False),
+        "label_end": instant("end of the label"),
+        "label_return": real("return", unit="1"),
+        "weight": real("weight", unit="1"),
+        "final": flag("whether it may not change"),
+    }
+    schema = type("ToySchema", (dy.Schema,), {"__module__": __name__, **columns})
+    return Table("training_set", schema, ("dataset", "timeframe", "symbol"), ("bar_start",))
 
 
 def sessions(count: int, *, first: date = FIRST) -> list[date]:
@@ -62,7 +83,7 @@ def put_day(
     """Commit one session of a symbol; its seed is the symbol's too."""
     levels = {"dataset": dataset, "timeframe": "1m", "symbol": symbol}
     rows = day_rows(seed + sum(symbol.encode()), session, features=features)
-    table = training_set_table(features)
+    table = toy_table(features)
     return lake.commit(table, levels, rows, Lineage(code_version="c0de"), session=session).entry
 
 
