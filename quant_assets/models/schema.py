@@ -9,7 +9,7 @@ from quant_assets.market.columns import day, flag, instant, real, word
 from quant_assets.market.errors import TrainingError
 from quant_assets.market.tables import Grain, Table
 
-TARGET_COLUMNS = ("label", "label_end", "label_return", "weight", "final")
+TARGET_COLUMNS = ("label", "label_end", "label_return", "side", "weight", "final")
 """What a training set adds to the features."""
 
 RESERVED = frozenset({"session", "bar_start", "symbol", *TARGET_COLUMNS})
@@ -23,7 +23,11 @@ NO_FOLD_BEFORE = -2
 
 
 class PredictionsSchema(dy.Schema):
-    """One row a bar; known when the bar has closed."""
+    """One row a bar; known when the bar has closed.
+
+    A bar without a row has a null feature that the model cannot read, or no trade of the first
+    rule: nothing is filled in.
+    """
 
     session = day("session of the bar")
     bar_start = instant("start of the bar whose features were read", key=True)
@@ -31,7 +35,11 @@ class PredictionsSchema(dy.Schema):
         nullable=False,
         metadata={"unit": "fold", "meaning": "test fold; -1 after training, -2 before any test"},
     )
-    proba = real("probability that a long trade meets its target first", unit="0 to 1")
+    proba = real("probability that the trade of this side meets its target first", unit="0 to 1")
+    side = dy.Int8(
+        nullable=False,
+        metadata={"unit": "side", "meaning": "1 long, -1 short: the trade that proba speaks of"},
+    )
     is_oos = flag("whether no label of the model's training reaches the bar")
     model_version = word("SHA-256 of the model that the fold's booster is part of")
 
@@ -60,6 +68,10 @@ def _training_set(feature_names: tuple[str, ...]) -> Table:
         ),
         "label_end": instant("end of the bar that decided the label"),
         "label_return": real("return to the barrier, of the entry's close", unit="ratio"),
+        "side": dy.Int8(
+            nullable=False,
+            metadata={"unit": "side", "meaning": "side of the trade that the label speaks of"},
+        ),
         "weight": real("average uniqueness of the label in its session", unit="0 to 1"),
         "final": flag("False where the data ended before the label was decided"),
     }

@@ -3,53 +3,18 @@
 import re
 from typing import Literal, Protocol, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from quant_assets.models.estimator_params import ModelKind, Value, closest, filled_params
 from quant_assets.models.label_spec import LabelSpec
 
 _SKLEARN_PATH = re.compile(r"sklearn(\.[a-z_][a-z0-9_]*)+\.[A-Z][A-Za-z0-9]*")
-
-_WHOLE: dict[str, tuple[int, int]] = {
-    "num_iterations": (1, 5000),
-    "num_leaves": (2, 4096),
-    "max_depth": (-1, 64),
-    "min_data_in_leaf": (1, 10_000_000),
-    "bagging_freq": (0, 1000),
-    "max_bin": (2, 1024),
-}
-_REAL: dict[str, tuple[float, float]] = {
-    "learning_rate": (1e-6, 1.0),
-    "feature_fraction": (0.01, 1.0),
-    "bagging_fraction": (0.01, 1.0),
-    "lambda_l1": (0.0, 1e6),
-    "lambda_l2": (0.0, 1e6),
-    "min_gain_to_split": (0.0, 1e6),
-    "min_sum_hessian_in_leaf": (0.0, 1e9),
-    "path_smooth": (0.0, 1e6),
-    "scale_pos_weight": (1e-6, 1e6),
-}
-
-DEFAULT_PARAMS: dict[str, int | float] = {
-    "num_iterations": 120,
-    "learning_rate": 0.05,
-    "num_leaves": 15,
-    "min_data_in_leaf": 40,
-    "feature_fraction": 0.8,
-    "bagging_fraction": 0.8,
-    "bagging_freq": 1,
-    "lambda_l2": 1.0,
-}
-"""A small, slow learner: market labels are mostly noise."""
 
 
 class _Frozen(BaseModel):
     """A value that refuses unknown keys, NaN and infinities, and is never changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-ModelKind = Literal["lightgbm", "xgboost", "random_forest", "logistic_regression"]
-"""Estimators by name; any classifier of scikit-learn goes by its dotted path."""
 
 
 class ModelSpec(_Frozen):
@@ -61,25 +26,29 @@ class ModelSpec(_Frozen):
         One of `ModelKind`, or the dotted path of a classifier of scikit-learn, for example
         `sklearn.ensemble.ExtraTreesClassifier`.
     params
-        Parameters of the estimator; of LightGBM what is not given comes from `DEFAULT_PARAMS`.
+        Parameters of the estimator; of those that go by name, what is not given is filled in.
     scaler
         `standard` takes off the mean and divides by the deviation of the training rows.
     """
 
     kind: str = "lightgbm"
-    params: dict[str, int | float | bool | str | None] = Field(default_factory=dict)
+    params: dict[str, Value] = Field(default_factory=dict)
     scaler: Literal["standard", "none"] = "standard"
 
+    @field_validator("kind")
+    @classmethod
+    def _is_known(cls, kind: str) -> str:
+        """Refuse what is neither a name nor a path of scikit-learn."""
+        names = get_args(ModelKind)
+        if kind not in names and not _SKLEARN_PATH.fullmatch(kind):
+            told = f"is none of {', '.join(names)}, and no path sklearn.package.Class"
+            raise ValueError(f"{kind!r} {told}{closest(kind, list(names))}")
+        return kind
+
     @model_validator(mode="after")
-    def _is_known(self) -> Self:
-        """Refuse an unknown name; fill in and bound LightGBM's parameters."""
-        if self.kind not in get_args(ModelKind) and not _SKLEARN_PATH.fullmatch(self.kind):
-            named = ", ".join(get_args(ModelKind))
-            raise ValueError(f"{self.kind!r} is none of {named}, and no path sklearn.package.Class")
-        if self.kind == "lightgbm":
-            checked = {name: _checked_param(name, value) for name, value in self.params.items()}
-            filled = dict(sorted({**DEFAULT_PARAMS, **checked}.items()))
-            object.__setattr__(self, "params", filled)
+    def _is_filled(self) -> Self:
+        """Fill in defaults, and bound the boosters' parameters."""
+        object.__setattr__(self, "params", filled_params(self.kind, self.params))
         return self
 
 
@@ -201,20 +170,3 @@ class TrainingPlan(Protocol):
     def seed(self) -> int:
         """Seed of row and column sampling."""
         ...
-
-
-def _checked_param(name: str, value: object) -> int | float:
-    """Return a parameter in its own type, or raise `ValueError` that names it."""
-    if name not in {*_WHOLE, *_REAL}:
-        raise ValueError(f"{name} is not one of {', '.join(sorted({*_WHOLE, *_REAL}))}")
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} = {value!r} is not a number")  # noqa: TRY004 pydantic takes it
-    if name in _WHOLE:
-        low, high = _WHOLE[name]
-        if float(value) != int(value) or not low <= value <= high:
-            raise ValueError(f"{name} = {value} is not a whole number from {low} to {high}")
-        return int(value)
-    lowest, highest = _REAL[name]
-    if not lowest <= value <= highest:
-        raise ValueError(f"{name} = {value} is not from {lowest} to {highest}")
-    return float(value)

@@ -1,4 +1,4 @@
-"""A trained model as one JSON text: boosters, features, label, spans; loading runs no code."""
+"""A trained model as one JSON text: pipelines, features, label, spans; loading runs no code."""
 
 import functools
 import json
@@ -11,13 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from quant_assets.lineage.fingerprint import canonical_json, digest_of
 from quant_assets.market.errors import TrainingError
-from quant_assets.models.booster_text import check_booster_text
 from quant_assets.models.label_spec import LabelSpec
+from quant_assets.models.pipeline import FittedPipeline
+from quant_assets.models.scores import CalibrationBin
+from quant_assets.models.spec import ModelSpec
 
-SCHEMA_VERSION = 1
-N_THREADS = 1
-"""Threads of training and prediction: one, since waiting threads cost more than they gain on
-shared processors; the count has no effect on a single bit (tested)."""
+SCHEMA_VERSION = 2
 
 CLASS_MAP: dict[str, int] = {"-1": 0, "0": 0, "1": 1}
 """Label to class: what is learned is whether the target comes first."""
@@ -27,7 +26,7 @@ MAX_MODEL_CHARS = 1_000_000_000
 
 
 class FoldModel(BaseModel):
-    """The booster of one test fold, its span [test_start_ns, test_end_ns) and its scores."""
+    """The pipeline of one test fold, its span [test_start_ns, test_end_ns) and its scores."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -37,7 +36,18 @@ class FoldModel(BaseModel):
     n_train: int = Field(ge=1)
     n_test: int = Field(ge=1)
     scores: dict[str, float | None]
-    booster: str
+    pipeline: FittedPipeline
+
+
+class CrossValidated(BaseModel):
+    """Scores of one fold of cross-validation; its model also saw later rows and never predicts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    blocks: tuple[int, ...]
+    n_train: int = Field(ge=1)
+    n_test: int = Field(ge=1)
+    scores: dict[str, float | None]
 
 
 class _Content(BaseModel):
@@ -51,20 +61,21 @@ class _Content(BaseModel):
     timeframe: str
     symbols: tuple[str, ...]
     class_map: dict[str, int]
-    params: dict[str, int | float]
+    model: ModelSpec
     seed: int
     n_rows: int
     folds: tuple[FoldModel, ...] = Field(min_length=1, max_length=1000)
-    final_booster: str
+    cv: tuple[CrossValidated, ...] = ()
+    calibration: tuple[CalibrationBin, ...] = ()
+    final: FittedPipeline
     train_start_ns: int
     train_end_ns: int
     oos_start_ns: int
-    importances: dict[str, float]
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model: one booster a fold, and one of all rows for what comes after."""
+    """A model: one pipeline a fold, and one of all rows for what comes after."""
 
     content: _Content
 
@@ -80,7 +91,7 @@ class TrainedModel:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Names of the features, in the order the boosters know."""
+        """Names of the features, in the order of the columns given."""
         return self.content.features
 
     @property
@@ -89,13 +100,28 @@ class TrainedModel:
         return self.content.folds
 
     @property
+    def cv(self) -> tuple[CrossValidated, ...]:
+        """Scores of cross-validation, empty where none was asked for."""
+        return self.content.cv
+
+    @property
+    def calibration(self) -> tuple[CalibrationBin, ...]:
+        """Mean probability and frequency by bin, over all rows of the walk-forward tests."""
+        return self.content.calibration
+
+    @functools.cached_property
     def importances(self) -> Mapping[str, float]:
-        """Total gain of each feature in the final booster."""
-        return self.content.importances
+        """Importance of each feature in the final pipeline, 0 for one that was left out.
+
+        Total gain of boosters, decrease of impurity of trees, amount of a linear coefficient;
+        empty where the estimator tells none.
+        """
+        told = self.content.final.importances
+        return {name: told.get(name, 0.0) for name in self.features} if told else {}
 
     @property
     def oos_start_ns(self) -> int:
-        """First instant at which the final booster is out of sample."""
+        """First instant at which the final pipeline is out of sample."""
         return self.content.oos_start_ns
 
     @property
@@ -105,7 +131,7 @@ class TrainedModel:
 
     @property
     def train_end_ns(self) -> int:
-        """Latest label end of the final booster's rows."""
+        """Latest label end of the final pipeline's rows."""
         return self.content.train_end_ns
 
     def to_text(self) -> str:
@@ -115,13 +141,13 @@ class TrainedModel:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Read what `to_text` wrote; every check comes before LightGBM sees a byte.
+        """Read what `to_text` wrote; every check comes before a library sees a byte.
 
         Raises
         ------
         TrainingError
-            If the text is too long, is no model, does not match its SHA-256, or a booster holds
-            an index out of range.
+            If the text is too long, is no model, does not match its SHA-256, or an estimator
+            holds an index out of range.
         """
         if len(text) > MAX_MODEL_CHARS:
             raise _not_a_model(f"{len(text)} characters, {MAX_MODEL_CHARS} are the most")
@@ -142,7 +168,7 @@ class TrainedModel:
         return model
 
     def check(self) -> None:
-        """Raise `TrainingError` unless boosters, spans and classes fit each other."""
+        """Raise `TrainingError` unless pipelines, spans and classes fit each other."""
         content = self.content
         if content.class_map != CLASS_MAP or len(set(content.features)) != len(content.features):
             raise _not_a_model("its classes or feature names are not those of a model")
@@ -152,30 +178,23 @@ class TrainedModel:
             raise _not_a_model("its test spans overlap or are not in order")
         leaks = [f for f in content.folds if f.train_end_ns >= f.test_start_ns]
         if leaks or content.train_end_ns >= content.oos_start_ns:
-            raise _not_a_model("a booster was trained on labels that reach into its test span")
-        for text in (content.final_booster, *(fold.booster for fold in content.folds)):
-            check_booster_text(text, n_features=len(content.features))
+            raise _not_a_model("a fold was trained on labels that reach into its test span")
+        for pipeline in (content.final, *(fold.pipeline for fold in content.folds)):
+            pipeline.check(content.features, content.model)
+
+    def pipeline(self, fold: int | None) -> FittedPipeline:
+        """Return the pipeline of a fold; None is the final one."""
+        return self.content.final if fold is None else self.content.folds[fold].pipeline
 
     def predict(self, matrix: np.ndarray, *, fold: int | None) -> np.ndarray:
-        """Return P(target first) for rows of features; `fold` None is the final booster."""
-        text = self.content.final_booster if fold is None else self.content.folds[fold].booster
-        return predict_with(text, matrix)
+        """Return P(target first) of rows of features, NaN where a row cannot be read.
 
-
-def predict_with(booster_text: str, matrix: np.ndarray) -> np.ndarray:
-    """Return the probabilities of a checked booster text for a float64 matrix; NaN is missing."""
-    if matrix.shape[0] == 0:
-        return np.empty(0, dtype=np.float64)
-    booster = _booster(booster_text)
-    return np.asarray(booster.predict(matrix, num_threads=N_THREADS), dtype=np.float64)
-
-
-@functools.lru_cache(maxsize=16)
-def _booster(text: str) -> Any:
-    """Parse a booster once; sessions in a row are predicted by the same few."""
-    import lightgbm
-
-    return lightgbm.Booster(model_str=text)
+        Parameters
+        ----------
+        matrix : float64 array of shape (n, features)
+            NaN is null.
+        """
+        return self.pipeline(fold).predict(matrix, self.features, self.content.model)
 
 
 def _not_a_model(found: str) -> TrainingError:

@@ -1,27 +1,34 @@
-"""Walk-forward training of a booster: folds, scores, the final model and its importances."""
+"""Walk-forward training: folds, scores, the final pipeline, and cross-validation beside."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from quant_assets.market.errors import TrainingError
 from quant_assets.market.timeframes import Timeframe
-from quant_assets.models.booster_text import trees_only
 from quant_assets.models.dataset import feature_matrix
-from quant_assets.models.scores import score_fold
+from quant_assets.models.estimators import check_estimator
+from quant_assets.models.fitting import Prepared, TrainingRows, fit_pipeline, prepare_fold
+from quant_assets.models.purged_folds import TestFold, cross_validation_folds
+from quant_assets.models.scores import calibration_bins, score_fold
 from quant_assets.models.spec import TrainingPlan
 from quant_assets.models.splits import Fold, PurgedWalkForward
-from quant_assets.models.trained import (
-    N_THREADS,
-    FoldModel,
-    TrainedModel,
-    predict_with,
-)
+from quant_assets.models.trained import CrossValidated, FoldModel, TrainedModel
 
 Progress = Callable[[int, int], None]
-"""Called with boosters done and boosters in all."""
+"""Called with fits done and fits in all."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """All that a training does, known and checked before the first fit."""
+
+    rows: TrainingRows
+    walk: list[tuple[Fold, Prepared]]
+    cross: list[tuple[TestFold, Prepared]]
+    final: Prepared
 
 
 def train_model(
@@ -31,7 +38,7 @@ def train_model(
     strategy: TrainingPlan,
     progress: Progress | None = None,
 ) -> TrainedModel:
-    """Train one booster a fold and one on all rows.
+    """Train one pipeline a fold and one on all rows.
 
     Parameters
     ----------
@@ -41,65 +48,137 @@ def train_model(
     feature_names
         Features in the order the model shall know them; other columns are left out.
     strategy
-        Label, booster, splits, timeframe and seed.
+        Label, estimator, splits, pruning, tail, timeframe and seed.
     progress
-        Called after each booster.
+        Called after each fit of a fold, of the final pipeline, and of cross-validation.
 
     Returns
     -------
     TrainedModel
-        The last fold's span runs on to where the final booster is out of sample, so that no bar
+        The last fold's span runs on to where the final pipeline is out of sample, so that no bar
         after the first test span is without a model that did not see it.
 
     Raises
     ------
     TrainingError
         Before any training: if there are no rows or too few sessions, a label is not final, a
-        feature or `symbol` is missing, or a fold has one class only.
+        feature or `symbol` is missing, a value is infinite, the estimator or a parameter of it is
+        unknown, or a fold has one class only.
     """
-    rows = _sorted_rows(frame, feature_names)
-    matrix = feature_matrix(rows, feature_names)
-    target = (rows["label"] == 1).cast(pl.Float64).to_numpy()
-    weight = rows["weight"].to_numpy()
-    t0 = rows["bar_start"].to_physical().to_numpy()
-    t1 = rows["label_end"].to_physical().to_numpy()
-    embargo_ns = strategy.splits.embargo_bars * Timeframe.parse(strategy.timeframe).ns
-    folds = _checked_folds(rows, t0, t1, target, strategy=strategy, embargo_ns=embargo_ns)
-    train_end_ns = int(t1.max())
-    oos_start_ns = train_end_ns + embargo_ns + 1
-    made: list[FoldModel] = []
-    for number, fold in enumerate(folds):
-        text = _fit(matrix, target, weight, fold.train_idx, strategy)[0]
-        proba = predict_with(text, matrix[fold.test_idx])
-        is_last = number == len(folds) - 1
-        made.append(
-            FoldModel(
-                test_start_ns=fold.test_start_ns,
-                test_end_ns=oos_start_ns if is_last else fold.test_end_ns,
-                train_end_ns=int(t1[fold.train_idx].max()),
-                n_train=fold.train_idx.size,
-                n_test=fold.test_idx.size,
-                scores=score_fold(target[fold.test_idx], proba),
-                booster=text,
-            )
-        )
-        _tell(progress, number + 1, len(folds) + 1)
-    final_text, gains = _fit(matrix, target, weight, np.arange(rows.height), strategy)
-    _tell(progress, len(folds) + 1, len(folds) + 1)
+    check_estimator(strategy.model)
+    frame = _sorted_rows(frame, feature_names)
+    work = _planned(frame, tuple(feature_names), strategy)
+    rows, total = work.rows, len(work.walk) + len(work.cross) + 1
+    train_end_ns = int(rows.t1.max())
+    oos_start_ns = train_end_ns + _embargo_ns(strategy) + 1
+    proba = np.full(frame.height, np.nan)
+    folds: list[FoldModel] = []
+    for number, (fold, prepared) in enumerate(work.walk):
+        end_ns = oos_start_ns if number == len(work.walk) - 1 else fold.test_end_ns
+        folds.append(_walk_forward(rows, fold, prepared, strategy, proba, test_end_ns=end_ns))
+        _tell(progress, number + 1, total)
+    final = fit_pipeline(rows, work.final, strategy)
+    _tell(progress, len(folds) + 1, total)
+    crossed: list[CrossValidated] = []
+    for test, prepared in work.cross:
+        crossed.append(_cross_validate(rows, test, prepared, strategy))
+        _tell(progress, len(folds) + 1 + len(crossed), total)
+    is_scored = ~np.isnan(proba)
     return TrainedModel.from_values(
         features=tuple(feature_names),
         label=strategy.label,
         timeframe=strategy.timeframe,
-        symbols=tuple(rows["symbol"].unique().sort()),
-        params=strategy.model.params,
+        symbols=tuple(frame["symbol"].unique().sort()),
+        model=strategy.model,
         seed=strategy.seed,
-        n_rows=rows.height,
-        folds=tuple(made),
-        final_booster=final_text,
-        train_start_ns=int(t0.min()),
+        n_rows=frame.height,
+        folds=tuple(folds),
+        cv=tuple(crossed),
+        calibration=tuple(calibration_bins(rows.target[is_scored], proba[is_scored])),
+        final=final,
+        train_start_ns=int(rows.t0.min()),
         train_end_ns=train_end_ns,
         oos_start_ns=oos_start_ns,
-        importances=dict(zip(feature_names, gains, strict=True)),
+    )
+
+
+def _walk_forward(
+    rows: TrainingRows,
+    fold: Fold,
+    prepared: Prepared,
+    strategy: TrainingPlan,
+    proba: np.ndarray,
+    *,
+    test_end_ns: int,
+) -> FoldModel:
+    """Fit and score one fold; its out-of-sample probabilities are put into `proba`."""
+    pipeline = fit_pipeline(rows, prepared, strategy)
+    test = fold.test_idx
+    proba[test] = pipeline.predict(rows.matrix[test], rows.names, strategy.model)
+    return FoldModel(
+        test_start_ns=fold.test_start_ns,
+        test_end_ns=test_end_ns,
+        train_end_ns=int(rows.t1[fold.train_idx].max()),
+        n_train=fold.train_idx.size,
+        n_test=test.size,
+        scores=score_fold(rows.target[test], proba[test]),
+        pipeline=pipeline,
+    )
+
+
+def _cross_validate(
+    rows: TrainingRows, test: TestFold, prepared: Prepared, strategy: TrainingPlan
+) -> CrossValidated:
+    """Fit and score one fold of cross-validation; its pipeline is not kept."""
+    pipeline = fit_pipeline(rows, prepared, strategy)
+    proba = pipeline.predict(rows.matrix[test.test_idx], rows.names, strategy.model)
+    return CrossValidated(
+        blocks=tuple(int(block) for block in test.blocks),
+        n_train=test.train_idx.size,
+        n_test=test.test_idx.size,
+        scores=score_fold(rows.target[test.test_idx], proba),
+    )
+
+
+def _planned(frame: pl.DataFrame, names: tuple[str, ...], strategy: TrainingPlan) -> _Work:
+    """Return all folds with their rows, or raise before the first fit."""
+    rows = TrainingRows(
+        names=names,
+        matrix=feature_matrix(frame, names),
+        target=(frame["label"] == 1).cast(pl.Float64).to_numpy(),
+        weight=frame["weight"].to_numpy(),
+        t0=frame["bar_start"].to_physical().to_numpy(),
+        t1=frame["label_end"].to_physical().to_numpy(),
+    )
+    _check_finite(rows)
+    spans = (rows.t0, rows.t1, frame["session"].to_numpy(), frame["final"].to_numpy())
+    splitter = PurgedWalkForward(
+        n_folds=strategy.splits.n_folds,
+        min_train_sessions=strategy.splits.min_train_sessions,
+        embargo_ns=_embargo_ns(strategy),
+        kind=strategy.splits.kind,
+    )
+    walk = list(splitter.split(*spans))
+    cross: list[TestFold] = []
+    if strategy.cv is not None:
+        keys = ("t0", "t1", "sessions", "final")
+        cross = cross_validation_folds(
+            strategy.cv,
+            timeframe_ns=Timeframe.parse(strategy.timeframe).ns,
+            **dict(zip(keys, spans, strict=True)),
+        )
+
+    def prepared(train: np.ndarray, name: str) -> Prepared:
+        return prepare_fold(rows, train, strategy, name=name)
+
+    return _Work(
+        rows,
+        [(f, prepared(f.train_idx, f"fold {i} of {len(walk)}")) for i, f in enumerate(walk)],
+        [
+            (f, prepared(f.train_idx, f"cross-validation fold {i} of {len(cross)}"))
+            for i, f in enumerate(cross)
+        ],
+        prepared(np.arange(frame.height), "the final model"),
     )
 
 
@@ -122,67 +201,21 @@ def _sorted_rows(frame: pl.DataFrame, feature_names: Sequence[str]) -> pl.DataFr
     return rows
 
 
-def _checked_folds(
-    rows: pl.DataFrame,
-    t0: np.ndarray,
-    t1: np.ndarray,
-    target: np.ndarray,
-    *,
-    strategy: TrainingPlan,
-    embargo_ns: int,
-) -> list[Fold]:
-    """Return all folds, or raise before the first booster is trained."""
-    splitter = PurgedWalkForward(
-        n_folds=strategy.splits.n_folds,
-        min_train_sessions=strategy.splits.min_train_sessions,
-        embargo_ns=embargo_ns,
-    )
-    final = rows["final"].to_numpy()
-    folds = list(splitter.split(t0, t1, rows["session"].to_numpy(), final))
-    for number, fold in enumerate(folds):
-        n_hits = int(target[fold.train_idx].sum())
-        if n_hits in {0, fold.train_idx.size}:
-            raise TrainingError(
-                asked=f"fold {number} of {len(folds)}",
-                found=f"{n_hits} of {fold.train_idx.size} training labels meet their target",
-                remedy="Both classes are needed: change label.tp or label.sl, or train on more.",
-            )
-    return folds
+def _check_finite(rows: TrainingRows) -> None:
+    """Refuse infinite values: no scaler has a mean of them."""
+    wrong = np.isinf(rows.matrix).any(axis=0)
+    if wrong.any():
+        named = [name for name, is_wrong in zip(rows.names, wrong, strict=True) if is_wrong]
+        raise TrainingError(
+            asked=f"train on {len(rows.names)} features",
+            found=f"infinite values in {', '.join(named)}",
+            remedy="Make these features again: what cannot be told is null.",
+        )
 
 
-def _fit(
-    matrix: np.ndarray,
-    target: np.ndarray,
-    weight: np.ndarray,
-    rows: np.ndarray,
-    strategy: TrainingPlan,
-) -> tuple[str, list[float]]:
-    """Train one booster; return its trees as text, and the gain of each feature."""
-    import lightgbm
-
-    names = [f"f{i}" for i in range(matrix.shape[1])]
-    given = dict(strategy.model.params)
-    n_rounds = int(given.pop("num_iterations"))
-    data = lightgbm.Dataset(
-        matrix[rows],
-        label=target[rows],
-        weight=weight[rows],
-        feature_name=names,
-        params={"verbosity": -1},
-    )
-    params: dict[str, Any] = {
-        **given,
-        "objective": "binary",
-        "metric": "None",
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": N_THREADS,
-        "seed": strategy.seed,
-        "verbosity": -1,
-    }
-    booster = lightgbm.train(params, data, num_boost_round=n_rounds)
-    gains = [float(gain) for gain in booster.feature_importance(importance_type="gain")]
-    return trees_only(booster.model_to_string()), gains
+def _embargo_ns(strategy: TrainingPlan) -> int:
+    """Return the embargo of walk-forward as time."""
+    return strategy.splits.embargo_bars * Timeframe.parse(strategy.timeframe).ns
 
 
 def _tell(progress: Progress | None, done: int, total: int) -> None:

@@ -63,6 +63,7 @@ def random_predictions(
     return bars.select("session", "bar_start").with_columns(
         fold=pl.Series(np.where(row < first_oos, -2, 0), dtype=pl.Int16),
         proba=pl.Series(rng.random(bars.height)),
+        side=pl.Series([1] * bars.height, dtype=pl.Int8),
         is_oos=pl.Series(row >= first_oos),
         model_version=pl.lit("ab" * 32),
     )

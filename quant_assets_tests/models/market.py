@@ -39,6 +39,7 @@ def training_rows(
     n_sessions: int = 12,
     edge: float = 2.0,
     symbols: tuple[str, ...] = ("AA", "BB"),
+    n_bars: int = 30,
 ) -> pl.DataFrame:
     """Return rows of several symbols; P(label = 1) rises with `told` where `edge` is above 0."""
     rng = np.random.default_rng(seed)
@@ -46,12 +47,12 @@ def training_rows(
     for symbol in symbols:
         for number in range(n_sessions):
             day = date(2024, 3, 4) + timedelta(days=number)
-            parts.append(_session_rows(rng, symbol, day, edge))
+            parts.append(_session_rows(rng, symbol, day, edge, n_bars))
     return pl.concat(parts)
 
 
 def _session_rows(
-    rng: np.random.Generator, symbol: str, day: date, edge: float, n: int = 30
+    rng: np.random.Generator, symbol: str, day: date, edge: float, n: int
 ) -> pl.DataFrame:
     """Return the rows of one symbol and session, with labels of random length."""
     first = int(datetime(day.year, day.month, day.day, 14, tzinfo=UTC).timestamp()) * 10**9
@@ -72,6 +73,7 @@ def _session_rows(
             "label": pl.Series(np.where(hit, 1, -1), dtype=pl.Int8),
             "label_end": pl.Series(start + (span + 1) * BAR_NS).cast(UTC_NS),
             "label_return": np.where(hit, 0.01, -0.01),
+            "side": pl.Series([1] * n, dtype=pl.Int8),
             "weight": rng.uniform(0.1, 1.0, size=n),
             "final": [True] * n,
         }

@@ -1,4 +1,4 @@
-"""Prediction: each bar by a booster that never saw its outcome."""
+"""Prediction: each bar by a pipeline that never saw its outcome."""
 
 import numpy as np
 import polars as pl
@@ -6,8 +6,9 @@ import pytest
 
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import TrainingError
+from quant_assets.models.estimators import predict_estimator
 from quant_assets.models.prediction import predict_session
-from quant_assets.models.trained import TrainedModel, predict_with
+from quant_assets.models.trained import TrainedModel
 from quant_assets.models.training import train_model
 from quant_assets_tests.models.market import BAR_NS, FEATURES, Plan, training_rows
 
@@ -46,15 +47,17 @@ def test_spans_are_half_open_and_leave_no_gap(model):
 
 
 def test_each_bar_is_predicted_by_its_own_fold(model):
-    """Probabilities are those of the booster that the fold names."""
+    """Probabilities are those of the pipeline that the fold names."""
     rows = training_rows().filter(pl.col("symbol") == "BB")
     made = predict_session(model, rows)
     matrix = rows.select(FEATURES).fill_null(float("nan")).to_numpy()
     assert set(made["fold"]) == {-2, 0, 1, 2}
     for number in (-2, 0, 1, 2):
         rows_of = np.flatnonzero(made["fold"].to_numpy() == number)
-        text = model.folds[number].booster if number >= 0 else model.content.final_booster
-        expected = predict_with(text, np.ascontiguousarray(matrix[rows_of]))
+        own = model.folds[number].pipeline if number >= 0 else model.content.final
+        assert own.features == FEATURES
+        scaled = (matrix[rows_of] - np.array(own.center)) / np.array(own.scale)
+        expected = own.calibrator.apply(predict_estimator("lightgbm", own.estimator, scaled))
         assert (made["proba"].to_numpy()[rows_of] == expected).all()
 
 

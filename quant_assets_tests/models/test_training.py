@@ -11,7 +11,7 @@ import pytest
 
 from quant_assets.lineage.fingerprint import canonical_json, digest_of
 from quant_assets.market.errors import TrainingError
-from quant_assets.models import training
+from quant_assets.models import boosters, training
 from quant_assets.models.booster_text import check_booster_text
 from quant_assets.models.prediction import predict_session
 from quant_assets.models.scores import score_fold
@@ -36,7 +36,7 @@ def test_the_order_of_symbols_and_rows_decides_nothing(model):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_number_of_threads_decides_nothing(model, monkeypatch, threads):
     """Other thread counts give the same model to the bit."""
-    monkeypatch.setattr(training, "N_THREADS", threads)
+    monkeypatch.setattr(boosters, "N_THREADS", threads)
     again = train_model(training_rows(), feature_names=FEATURES, strategy=Plan())
     assert again.model_version == model.model_version
 
@@ -74,7 +74,7 @@ def test_a_planted_edge_is_learned_and_noise_is_not(model):
 
 
 def test_a_fold_is_blind_to_what_comes_after_its_start(model):
-    """Labels and features from a fold's test span on change no bit of that fold's booster."""
+    """Labels and features from a fold's test span on change no bit of that fold's pipeline."""
     rows = training_rows()
     cut = pl.lit(model.folds[1].test_start_ns).cast(pl.Datetime("ns", "UTC"))
     later = pl.col("bar_start") >= cut
@@ -87,8 +87,8 @@ def test_a_fold_is_blind_to_what_comes_after_its_start(model):
         .alias("label"),
     )
     again = train_model(changed, feature_names=FEATURES, strategy=Plan())
-    assert [f.booster for f in again.folds[:2]] == [f.booster for f in model.folds[:2]]
-    assert again.folds[2].booster != model.folds[2].booster
+    assert [f.pipeline for f in again.folds[:2]] == [f.pipeline for f in model.folds[:2]]
+    assert again.folds[2].pipeline != model.folds[2].pipeline
 
 
 def test_scores_equal_scikit_learns():
@@ -109,8 +109,8 @@ def test_the_area_of_one_class_is_not_defined():
     assert score_fold(np.ones(4), np.array([0.1, 0.2, 0.3, 0.4]))["auc"] is None
 
 
-def test_progress_counts_every_booster():
-    """Each booster is told once, the last of them as the last."""
+def test_progress_counts_every_fit():
+    """Each fit is told once, the last of them as the last."""
     seen: list[tuple[int, int]] = []
     train_model(
         training_rows(),
@@ -142,8 +142,8 @@ def without_class(rows: pl.DataFrame) -> pl.DataFrame:
     ],
 )
 def test_what_cannot_be_trained_on_is_refused_before_any_training(change, says, monkeypatch):
-    """The error says what is wrong, and no booster was fitted."""
-    monkeypatch.setattr(training, "_fit", lambda *_: pytest.fail("a booster was trained"))
+    """The error says what is wrong, and nothing was fitted."""
+    monkeypatch.setattr(training, "fit_pipeline", lambda *_: pytest.fail("one was trained"))
     with pytest.raises(TrainingError, match=says):
         train_model(change(training_rows()), feature_names=FEATURES, strategy=Plan())
 
@@ -167,7 +167,7 @@ def edited(model: TrainedModel, old: str, new: str) -> str:
     assert old in text
     content = json.loads(text.replace(old, new, 1))
     if "tree_sizes" not in old:
-        content["final_booster"] = sized(content["final_booster"])
+        content["final"]["estimator"] = sized(content["final"]["estimator"])
     return canonical_json({"content": content, "sha256": digest_of(content)})
 
 
@@ -215,7 +215,7 @@ def test_a_changed_model_is_refused_before_lightgbm_sees_it(model, monkeypatch, 
 
 def test_a_node_with_two_parents_is_refused(model):
     """Two ways to one node make no tree."""
-    text = json.loads(model.to_text())["content"]["final_booster"]
+    text = json.loads(model.to_text())["content"]["final"]["estimator"]
     left, right = (re.search(rf"{side}_child=([^ \n]*)", text)[1] for side in ("left", "right"))
     with pytest.raises(TrainingError, match=f"has the child {left}"):
         check_booster_text(

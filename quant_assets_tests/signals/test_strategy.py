@@ -140,15 +140,22 @@ def test_a_strategy_is_frozen():
         default_strategy("fx", "15m").qty = 3.0
 
 
-def predictions(proba: list[float], *, is_oos: bool = True) -> pl.DataFrame:
+def predictions(proba: list[float], *, is_oos: bool = True, side: int = 1) -> pl.DataFrame:
     """Return probabilities as predictions."""
-    return pl.DataFrame({"proba": proba, "is_oos": [is_oos] * len(proba)})
+    sides = pl.Series([side] * len(proba), dtype=pl.Int8)
+    return pl.DataFrame({"proba": proba, "side": sides, "is_oos": [is_oos] * len(proba)})
 
 
 def test_the_threshold_belongs_to_the_long_side():
     """At the threshold a long is wanted, just below it nothing is."""
     rows = predictions([0.7, np.nextafter(0.7, 0), 0.1])
     assert decide_sides(rows, DecisionSpec(threshold=0.7)).tolist() == [1, 0, 0]
+
+
+def test_the_side_is_that_which_the_probability_speaks_of():
+    """A first rule's short that passes the threshold wants a short, one below it nothing."""
+    rows = predictions([0.7, 0.6], side=-1)
+    assert decide_sides(rows, DecisionSpec(threshold=0.7)).tolist() == [-1, 0]
 
 
 def test_both_sides_mirror_each_other():
