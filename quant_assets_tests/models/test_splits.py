@@ -128,6 +128,16 @@ def test_a_label_without_an_end_is_refused(end, kind):
         list(splitter.split(t0, ends, days, np.ones(t0.size, dtype=bool)))
 
 
+@pytest.mark.parametrize("time", [0, np.iinfo(np.int64).min])
+def test_a_row_without_start_and_end_is_refused(time):
+    """Two missing times are in order, and still no span; the least number is what NaT becomes."""
+    t0, t1, days = two_symbols(3, 12, DAY_NS, 0)
+    t0[7] = t1[7] = time
+    splitter = PurgedWalkForward(n_folds=3, min_train_sessions=3)
+    with pytest.raises(TrainingError, match="a label has no end"):
+        list(splitter.split(t0, t1, days, np.ones(t0.size, dtype=bool)))
+
+
 def test_datetimes_split_as_their_nanoseconds():
     """Times as a frame gives them are the same times."""
     t0, t1, days = two_symbols(3, 12, DAY_NS, 0)
