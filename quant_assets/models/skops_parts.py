@@ -142,6 +142,7 @@ def _check_nodes(nodes: np.ndarray, *, n_features: int) -> None:
         raise broken_estimator("a tree's nodes have other fields than scikit-learn's")
     left, right = nodes["left_child"].tolist(), nodes["right_child"].tolist()
     features, thresholds = nodes["feature"].tolist(), nodes["threshold"].tolist()
+    # A split of nulls from all others has an infinite threshold.
     seen: set[int] = set()
     for node, children in enumerate(zip(left, right, strict=True)):
         if children == (_LEAF, _LEAF):
@@ -150,7 +151,7 @@ def _check_nodes(nodes: np.ndarray, *, n_features: int) -> None:
             if not node < child < len(left) or child in seen:
                 raise broken_estimator(f"node {node} of a tree has the child {child}")
             seen.add(child)
-        if not 0 <= features[node] < n_features or not math.isfinite(thresholds[node]):
+        if not 0 <= features[node] < n_features or math.isnan(thresholds[node]):
             found = f"feature {features[node]}, which is none of {n_features}, or at no number"
             raise broken_estimator(f"node {node} of a tree splits on {found}")
     if len(seen) != len(left) - 1:

@@ -78,3 +78,30 @@ def _session_rows(
             "final": [True] * n,
         }
     )
+
+
+FAST_PARAMS: dict[str, dict[str, int | float | bool | str | None]] = {
+    "lightgbm": {"num_iterations": 60, "min_data_in_leaf": 20},
+    "xgboost": {"num_iterations": 60},
+    "random_forest": {"n_estimators": 12, "min_samples_leaf": 10},
+    "logistic_regression": {},
+    "sklearn.ensemble.ExtraTreesClassifier": {"n_estimators": 5, "max_depth": 4},
+    "sklearn.ensemble.AdaBoostClassifier": {"n_estimators": 5},
+    "sklearn.tree.DecisionTreeClassifier": {"max_depth": 4},
+    "sklearn.tree.ExtraTreeClassifier": {"max_depth": 4},
+    "sklearn.linear_model.SGDClassifier": {"loss": "log_loss"},
+    "sklearn.linear_model.LogisticRegressionCV": {"max_iter": 100, "use_legacy_attributes": False},
+    "sklearn.discriminant_analysis.LinearDiscriminantAnalysis": {},
+    "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis": {},
+    "sklearn.naive_bayes.GaussianNB": {},
+    "sklearn.naive_bayes.BernoulliNB": {},
+    "sklearn.neural_network.MLPClassifier": {"hidden_layer_sizes": 8, "max_iter": 30},
+}
+"""Every kind of estimator, with parameters that train in no time."""
+
+
+def plan_of(kind: str) -> Plan:
+    """Return a plan that trains a kind of estimator."""
+    plan = Plan(n_folds=3, min_train=4)
+    plan.model = ModelSpec(kind=kind, params=FAST_PARAMS[kind])
+    return plan
