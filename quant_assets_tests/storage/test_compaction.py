@@ -319,3 +319,13 @@ def test_a_file_whose_checksum_is_not_yet_its_own_is_not_used(
         compact_all(lake, current(lake))
     assert parts(lake, current(lake)) == [("ES", False, 1)] * 3
     assert_rows(lake, ["ES"], YEAR)
+
+
+def test_a_checksum_that_a_dead_compactor_left_is_swept(tmp_path: Path) -> None:
+    """It is staged where rows are, and goes as they do."""
+    lake = open_lake(tmp_path)
+    compact_all(lake, put_days(lake, ["ES"], YEAR))
+    (lake.root / ".tmp" / "dead.crc32").touch()
+    assert lake.sweep() == 0
+    assert lake.sweep(now_s=time.time() + 7200) == 1
+    assert parts(lake, current(lake)) == [("ES", True, 3)]
