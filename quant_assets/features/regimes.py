@@ -247,9 +247,8 @@ def _component(state: RegimeState, label: int) -> dict[str, float]:
         values[f"center_{name}"] = float(state.center[place])
         values[f"scale_{name}"] = float(state.scale[place])
         for other in range(place, len(names)):
-            # The lower triangle is what the densities read; the upper one may differ by a bit.
-            covariance = float(state.covariances[label, other, place])
-            values[covariance_name(name, names[other])] = covariance
+            covariance = state.covariances[label, place, other]
+            values[covariance_name(name, names[other])] = float(covariance)
     return values
 
 
