@@ -113,7 +113,9 @@ class Feature:
         _require_known_inputs(self)
         _require_sound_multiple(self)
         # Whatever a function of the timeframe says, it has to say it of a minute.
-        self.look_back_bars(Timeframe.from_minutes(1))
+        minute = Timeframe.from_minutes(1)
+        bars = self.look_back(minute) if callable(self.look_back) else self.look_back
+        _require_look_back(self, bars)
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
 
     def __call__(self, bars: BarArrays) -> FloatArray:
@@ -127,15 +129,10 @@ class Feature:
         """
         if self.longer_timeframe(timeframe) is None:
             return 0
-        bars = self.look_back(timeframe) if callable(self.look_back) else self.look_back
-        least = RECURSIVE_PERIODS * self.recursive_period * self.multiple
-        if type(bars) is not int or bars < least:
-            raise InputError(
-                asked=f"declare feature {self.name!r} with a look-back of {bars!r} bars",
-                found=f"it needs {least} at least, as a whole number",
-                remedy=f"A recursive indicator declares {RECURSIVE_PERIODS} periods, "
-                "others 0 or more.",
-            )
+        if isinstance(self.look_back, int):
+            return self.look_back
+        bars = self.look_back(timeframe)
+        _require_look_back(self, bars)
         return bars
 
     def longer_timeframe(self, timeframe: Timeframe) -> Timeframe | None:
@@ -172,6 +169,17 @@ def _require_known_inputs(one: Feature) -> None:
                 if close
                 else f"Use {', '.join(FEATURE_INPUTS)}.",
             )
+
+
+def _require_look_back(one: Feature, bars: int) -> None:
+    """Raise where a look-back is no count, or too short for a recursive indicator."""
+    least = RECURSIVE_PERIODS * one.recursive_period * one.multiple
+    if type(bars) is not int or bars < least:
+        raise InputError(
+            asked=f"declare feature {one.name!r} with a look-back of {bars!r} bars",
+            found=f"it needs {least} at least, as a whole number",
+            remedy=f"A recursive indicator declares {RECURSIVE_PERIODS} periods, others 0 or more.",
+        )
 
 
 def _require_sound_multiple(one: Feature) -> None:

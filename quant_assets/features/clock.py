@@ -3,7 +3,7 @@
 import numpy as np
 
 from quant_assets.features.catalog import BarArrays, Family, feature
-from quant_assets.indicators.arrays import FloatArray, IntArray
+from quant_assets.indicators.arrays import FloatArray, IntArray, ratio
 from quant_assets.market.timeframes import NS_PER_DAY, NS_PER_MINUTE
 
 _MINUTES = 24 * 60
@@ -52,6 +52,49 @@ def minute_of_day_cos(bars: BarArrays) -> FloatArray:
 def bars_since_session_start(bars: BarArrays) -> FloatArray:
     """Bars of the session before this one."""
     return bars.bar_of_session.astype(np.float64)
+
+
+@feature(
+    name="session_phase",
+    family=Family.CLOCK,
+    unit="0 to 1",
+    inputs=("minutes_since_open", "session_minutes"),
+    look_back=0,
+    nulls="pass",
+    source="Own: the calendar's open and close",
+)
+def session_phase(bars: BarArrays) -> FloatArray:
+    """Share of the official hours gone at the bar's end; null before and after them."""
+    phase = ratio(bars["minutes_since_open"], bars["session_minutes"])
+    return np.where((phase > 0.0) & (phase <= 1.0), phase, np.nan)
+
+
+@feature(
+    name="minutes_to_close",
+    family=Family.CLOCK,
+    unit="minutes",
+    inputs=("minutes_to_close",),
+    look_back=0,
+    nulls="pass",
+    source="Own: the calendar's close",
+)
+def minutes_to_close(bars: BarArrays) -> FloatArray:
+    """Minutes from the bar's end to the official close; negative after it."""
+    return bars["minutes_to_close"]
+
+
+@feature(
+    name="days_to_expiry",
+    family=Family.CLOCK,
+    unit="days",
+    inputs=("days_to_expiry",),
+    look_back=0,
+    nulls="pass",
+    source="Own: expiry of the contract",
+)
+def days_to_expiry(bars: BarArrays) -> FloatArray:
+    """Calendar days to the contract's expiry; null where nothing expires."""
+    return bars["days_to_expiry"]
 
 
 def _minute_of_day(bar_start_ns: IntArray) -> IntArray:

@@ -59,9 +59,10 @@ def roc_10(bars: BarArrays, *, period: int) -> FloatArray:
 )
 def stochastic_14(bars: BarArrays, *, period: int, smoothing: int) -> FloatArray:
     """Where the close stands in the range of 14 bars, mean of 3."""
-    return oscillators.stochastic_k(
-        bars["high"], bars["low"], bars["close"], period=period, smoothing=smoothing
+    slow_k, _ = oscillators.stochastic(
+        bars["high"], bars["low"], bars["close"], period=period, smoothing=smoothing, signal=1
     )
+    return slow_k
 
 
 @feature(
@@ -76,3 +77,34 @@ def stochastic_14(bars: BarArrays, *, period: int, smoothing: int) -> FloatArray
 def cci_20(bars: BarArrays, *, period: int) -> FloatArray:
     """Typical price off its mean of 20 bars, in mean deviations of 0.015."""
     return oscillators.commodity_channel(bars["high"], bars["low"], bars["close"], period=period)
+
+
+@feature(
+    name="roc_50",
+    family=Family.MOMENTUM,
+    unit="ratio",
+    inputs=("close",),
+    look_back=50,
+    parameters={"period": 50},
+    source="TA-Lib ROCP",
+)
+def roc_50(bars: BarArrays, *, period: int) -> FloatArray:
+    """Change of the close against 50 bars before."""
+    return oscillators.rate_of_change(bars["close"], period=period)
+
+
+@feature(
+    name="stochastic_d_14",
+    family=Family.MOMENTUM,
+    unit="0-100",
+    inputs=("high", "low", "close"),
+    look_back=17,
+    parameters={"period": 14, "smoothing": 3, "signal": 3},
+    source="TA-Lib STOCH, slow %D",
+)
+def stochastic_d_14(bars: BarArrays, *, period: int, smoothing: int, signal: int) -> FloatArray:
+    """Mean of the last 3 values of stochastic_14."""
+    _, slow_d = oscillators.stochastic(
+        bars["high"], bars["low"], bars["close"], period=period, smoothing=smoothing, signal=signal
+    )
+    return slow_d

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from quant_assets.features.bar_arrays import BarArrays
 from quant_assets.features.catalog import Feature
@@ -29,17 +28,23 @@ class Stretch:
     ----------
     columns
         What the chosen features read, read-only, NaN for null and infinities; shape (n,) each.
+    missing
+        Where a column has no value; of the columns that lack one.
     bar_start_ns, bar_of_session, new_contract
         Start of each bar, its number from the session's first, and whether it is of another
         contract than the bar before; shape (n,).
+    rolls
+        Whether any bar is of another contract than the one before.
     n_history
         How many of the bars stand before the session.
     """
 
     columns: dict[str, FloatArray]
+    missing: dict[str, FlagArray]
     bar_start_ns: IntArray
     bar_of_session: IntArray
-    new_contract: NDArray[np.bool_]
+    new_contract: FlagArray
+    rolls: bool
     n_history: int
     timeframe: Timeframe
     _made: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -56,28 +61,43 @@ class Stretch:
     ) -> "Stretch":
         """Take the columns that the chosen features read."""
         wanted = sorted({column for one in chosen for column in one.inputs})
+        columns, missing = _columns(bars, wanted)
+        new_contract = _contract_changes(bars)
         return cls(
-            columns={name: _finite(bars[name]) for name in wanted},
+            columns=columns,
+            missing=missing,
             bar_start_ns=start_ns,
             bar_of_session=np.arange(bars.height) - n_history,
-            new_contract=_contract_changes(bars),
+            new_contract=new_contract,
+            rolls=bool(new_contract.any()),
             n_history=n_history,
             timeframe=timeframe,
         )
 
-    def compute(self, one: Feature) -> FloatArray:
-        """Return the feature's values on the session's bars, NaN where it has none."""
-        first = self.n_history - min(one.look_back_bars(self.timeframe), self.n_history)
-        values = np.full(self.bar_start_ns.shape[0], np.nan)
+    def values(self, chosen: Sequence[Feature]) -> FloatArray:
+        """Return the features' values on the session's bars, a row a feature.
+
+        They are NaN where a feature has none, and where it gives an infinity.
+        """
+        values = np.full((len(chosen), self.bar_start_ns.shape[0] - self.n_history), np.nan)
+        for row, one in zip(values, chosen, strict=True):
+            self._fill(row, one)
+        values[np.isinf(values)] = np.nan
+        return values
+
+    def _fill(self, row: FloatArray, one: Feature) -> None:
+        """Write a feature's values on the session's bars into an array of NaN."""
         longer = one.longer_timeframe(self.timeframe)
         if longer is None:
-            return values[self.n_history :]
+            return
+        first = max(0, self.n_history - one.look_back_bars(self.timeframe))
         for start, stop in self._runs(one):
             # A run that ends before the session leaves nothing in it.
             if stop > self.n_history:
                 begin = max(start, first)
-                values[begin:stop] = self._on_run(one, longer, begin, stop)
-        return values[self.n_history :]
+                inside = max(begin, self.n_history)
+                values = self._on_run(one, longer, begin, stop)
+                row[inside - self.n_history : stop - self.n_history] = values[inside - begin :]
 
     def _on_run(self, one: Feature, longer: Timeframe, start: int, stop: int) -> FloatArray:
         """Return the feature's values on the rows [start, stop) of one run."""
@@ -88,26 +108,28 @@ class Stretch:
         if key not in self._made:
             self._made[key] = LongerBars.of_run(own, longer)
         seen: LongerBars = self._made[key]
+        if not len(seen.bars):
+            return np.full(stop - start, np.nan)
         return seen.spread(_checked(one, seen.bars))
 
     def _runs(self, one: Feature) -> list[tuple[int, int]]:
         """Return the row ranges on which the feature runs without a break."""
         key = ("runs", one.inputs if one.nulls == "restart" else ())
         if key not in self._made:
-            missing = np.zeros(self.bar_start_ns.shape[0], dtype=np.bool_)
-            for name in key[1]:
-                missing |= self._missing(name)
-            self._made[key] = list(unbroken_runs(missing, self.new_contract))
+            self._made[key] = self._runs_of(key[1])
         runs: list[tuple[int, int]] = self._made[key]
         return runs
 
-    def _missing(self, name: str) -> FlagArray:
-        """Return where a column has no value."""
-        key = ("missing", name)
-        if key not in self._made:
-            self._made[key] = np.isnan(self.columns[name])
-        missing: FlagArray = self._made[key]
-        return missing
+    def _runs_of(self, inputs: tuple[str, ...]) -> list[tuple[int, int]]:
+        """Return the row ranges of one contract in which no row lacks one of the inputs."""
+        n_rows = self.bar_start_ns.shape[0]
+        gapped = [name for name in inputs if name in self.missing]
+        if not gapped and not self.rolls:
+            return [(0, n_rows)] if n_rows else []
+        missing = np.zeros(n_rows, dtype=np.bool_)
+        for name in gapped:
+            missing |= self.missing[name]
+        return list(unbroken_runs(missing, self.new_contract))
 
     def _bars(self, one: Feature, start: int, stop: int) -> BarArrays:
         """Return the rows [start, stop) with the columns that the feature declares."""
@@ -123,25 +145,39 @@ class Stretch:
         return bars
 
 
-def _finite(column: pl.Series) -> FloatArray:
-    """Return a column as a read-only float64 array, NaN for null and infinities."""
-    values: FloatArray = column.cast(pl.Float64).to_numpy()
-    if not np.isfinite(values).all():
-        values = np.where(np.isfinite(values), values, np.nan)
-    values.flags.writeable = False
-    return values
+def _columns(
+    bars: pl.DataFrame, names: Sequence[str]
+) -> tuple[dict[str, FloatArray], dict[str, FlagArray]]:
+    """Return columns as read-only float64 arrays, NaN for null and infinities.
+
+    With them comes where they are NaN, for those that are so anywhere.
+    """
+    # One turn from frame to arrays is much cheaper than one a column.
+    read = pl.DataFrame([bars[name].cast(pl.Float64) for name in names])
+    table: FloatArray = read.to_numpy(order="fortran").T.reshape(len(names), bars.height)
+    lacks = ~np.isfinite(table)
+    if lacks.any():
+        table = np.where(lacks, np.nan, table)
+    table.flags.writeable = False
+    columns = dict(zip(names, table, strict=True))
+    return columns, {name: rows for name, rows in zip(names, lacks, strict=True) if rows.any()}
 
 
 def _contract_changes(bars: pl.DataFrame) -> FlagArray:
     """Return where a bar is of another contract than the bar before; bars may have none."""
-    if "contract" not in bars.columns or bars["contract"].null_count() == bars.height:
-        return np.zeros(bars.height, dtype=np.bool_)
+    none = np.zeros(bars.height, dtype=np.bool_)
+    if bars.is_empty() or "contract" not in bars.columns:
+        return none
     contract = bars["contract"]
+    n_null = contract.null_count()
+    # Most windows are of one contract, or of a symbol without.
+    if n_null == bars.height or (n_null == 0 and (contract == contract[0]).all()):
+        return none
     return contract.ne_missing(contract.shift(1)).to_numpy()
 
 
 def _checked(one: Feature, bars: BarArrays) -> FloatArray:
-    """Return what the feature makes of the bars, NaN for infinities, if it has their shape."""
+    """Return what the feature makes of the bars, if it has their shape."""
     values = np.asarray(one(bars), dtype=np.float64)
     if values.shape != bars.bar_start_ns.shape:
         raise InputError(
@@ -149,4 +185,4 @@ def _checked(one: Feature, bars: BarArrays) -> FloatArray:
             found=f"its function returned an array of shape {values.shape}",
             remedy="Return one value a bar, NaN where there is none.",
         )
-    return np.where(np.isfinite(values), values, np.nan)
+    return values

@@ -61,8 +61,8 @@ def ema_distance_20(bars: BarArrays, *, period: int) -> FloatArray:
 )
 def macd_histogram(bars: BarArrays, *, fast: int, slow: int, signal: int) -> FloatArray:
     """MACD line less its signal line, as a share of the close."""
-    close = bars["close"]
-    return ratio(trend.macd_histogram(close, fast=fast, slow=slow, signal=signal), close)
+    _, _, histogram = bars.shared(trend.macd, "close", fast=fast, slow=slow, signal=signal)
+    return ratio(histogram, bars["close"])
 
 
 @feature(
@@ -92,4 +92,80 @@ def adx_14(bars: BarArrays, *, period: int) -> FloatArray:
 )
 def slope_20(bars: BarArrays, *, period: int) -> FloatArray:
     """Least-squares slope of the last 20 closes, as a share of the close."""
+    return ratio(trend.regression_slope(bars["close"], period=period), bars["close"])
+
+
+@feature(
+    name="macd_line",
+    family=Family.TREND,
+    unit="ratio",
+    inputs=("close",),
+    look_back=280,
+    recursive_period=26 + 9,
+    parameters={"fast": 12, "slow": 26, "signal": 9},
+    source="TA-Lib MACD",
+)
+def macd_line(bars: BarArrays, *, fast: int, slow: int, signal: int) -> FloatArray:
+    """Fast less slow exponential mean of the close, as a share of the close."""
+    line, _, _ = bars.shared(trend.macd, "close", fast=fast, slow=slow, signal=signal)
+    return ratio(line, bars["close"])
+
+
+@feature(
+    name="macd_signal",
+    family=Family.TREND,
+    unit="ratio",
+    inputs=("close",),
+    look_back=280,
+    recursive_period=26 + 9,
+    parameters={"fast": 12, "slow": 26, "signal": 9},
+    source="TA-Lib MACD",
+)
+def macd_signal(bars: BarArrays, *, fast: int, slow: int, signal: int) -> FloatArray:
+    """Exponential mean of the MACD line, as a share of the close."""
+    _, signal_line, _ = bars.shared(trend.macd, "close", fast=fast, slow=slow, signal=signal)
+    return ratio(signal_line, bars["close"])
+
+
+@feature(
+    name="plus_di_14",
+    family=Family.TREND,
+    unit="0-100",
+    inputs=("high", "low", "close"),
+    look_back=112,
+    recursive_period=14,
+    parameters={"period": 14},
+    source="TA-Lib PLUS_DI; Wilder (1978)",
+)
+def plus_di_14(bars: BarArrays, *, period: int) -> FloatArray:
+    """Share of moves up in the true range."""
+    return trend.plus_directional(bars["high"], bars["low"], bars["close"], period=period)
+
+
+@feature(
+    name="minus_di_14",
+    family=Family.TREND,
+    unit="0-100",
+    inputs=("high", "low", "close"),
+    look_back=112,
+    recursive_period=14,
+    parameters={"period": 14},
+    source="TA-Lib MINUS_DI; Wilder (1978)",
+)
+def minus_di_14(bars: BarArrays, *, period: int) -> FloatArray:
+    """Share of moves down in the true range."""
+    return trend.minus_directional(bars["high"], bars["low"], bars["close"], period=period)
+
+
+@feature(
+    name="slope_50",
+    family=Family.TREND,
+    unit="ratio a bar",
+    inputs=("close",),
+    look_back=49,
+    parameters={"period": 50},
+    source="TA-Lib LINEARREG_SLOPE",
+)
+def slope_50(bars: BarArrays, *, period: int) -> FloatArray:
+    """Least-squares slope of the last 50 closes, as a share of the close."""
     return ratio(trend.regression_slope(bars["close"], period=period), bars["close"])

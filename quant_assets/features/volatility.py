@@ -33,7 +33,8 @@ def atr_ratio_14(bars: BarArrays, *, period: int) -> FloatArray:
 )
 def bollinger_b_20(bars: BarArrays, *, period: int, deviations: float) -> FloatArray:
     """Where the close stands between the Bollinger bands: 0 lower, 1 upper."""
-    return volatility.bollinger_position(bars["close"], period=period, deviations=deviations)
+    bands = bars.shared(volatility.bollinger_bands, "close", period=period, deviations=deviations)
+    return volatility.band_position(bars["close"], bands)
 
 
 @feature(
@@ -78,3 +79,18 @@ def garman_klass_20(bars: BarArrays, *, period: int) -> FloatArray:
 def realized_volatility_20(bars: BarArrays, *, period: int) -> FloatArray:
     """Volatility by the last 20 log returns."""
     return volatility.realized(bars["close"], period=period)
+
+
+@feature(
+    name="bollinger_width_20",
+    family=Family.VOLATILITY,
+    unit="ratio",
+    inputs=("close",),
+    look_back=19,
+    parameters={"period": 20, "deviations": 2.0},
+    source="TA-Lib BBANDS",
+)
+def bollinger_width_20(bars: BarArrays, *, period: int, deviations: float) -> FloatArray:
+    """Distance of the Bollinger bands, as a share of the mean between them."""
+    bands = bars.shared(volatility.bollinger_bands, "close", period=period, deviations=deviations)
+    return volatility.band_width(bands)

@@ -19,7 +19,7 @@ import polars as pl
 from quant_assets.features.catalog import Catalog, Family, Feature
 from quant_assets.features.standard import standard_catalog
 from quant_assets.features.stretch import Stretch
-from quant_assets.indicators.arrays import FloatArray, IntArray
+from quant_assets.indicators.arrays import FlagArray, FloatArray, IntArray
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import InputError
 from quant_assets.market.timeframes import Timeframe
@@ -62,13 +62,13 @@ def compute_features(
     -------
     DataFrame
         `session`, `bar_start` and one nullable column a feature, in the catalogue's order: Int8
-        for labels (family `regime`), else Float64.
+        for labels (family `regime`, null where a value is no label), else Float64.
 
     Raises
     ------
     InputError
-        A name is unknown, a column is missing, two bars share a start, a feature's function
-        returns another shape than its bars', or a label is no small whole number.
+        A name is unknown, a column is missing, two bars share a start, or a feature's function
+        returns another shape than its bars'.
     """
     chosen = (catalog or standard_catalog()).select(names)
     require_columns(window, chosen)
@@ -77,24 +77,31 @@ def compute_features(
     stretch = Stretch.from_frame(
         bars, start_ns=start_ns, n_history=n_history, timeframe=timeframe, chosen=chosen
     )
-    values = [_column(one, stretch.compute(one)) for one in chosen]
-    keys = bars[n_history:].select("session", pl.col("bar_start").cast(UTC_NS))
-    return keys.hstack(values)
+    inside = bars[n_history:]
+    keys = pl.DataFrame([inside["session"], inside["bar_start"].cast(UTC_NS)])
+    return keys.hstack(_columns(chosen, stretch.values(chosen)))
 
 
-def _column(one: Feature, values: FloatArray) -> pl.Series:
-    """Return a feature's values as a column; the one place where NaN becomes null."""
-    column = pl.Series(one.name, values, nan_to_null=True)
-    if one.family is not Family.REGIME:
-        return column
-    labels = column.cast(pl.Int8, strict=False)
-    if not labels.cast(pl.Float64).equals(column):
-        raise InputError(
-            asked=f"labels of feature {one.name!r}",
-            found="values that are not whole numbers from -128 to 127",
-            remedy=f"Give it a family of its own: {Family.REGIME} holds labels.",
-        )
-    return labels
+def _columns(chosen: Sequence[Feature], values: FloatArray) -> list[pl.Series]:
+    """Return a column a feature; the one place where NaN becomes null."""
+    n_rows = values.shape[1]
+    for row, one in zip(values, chosen, strict=True):
+        if one.family is Family.REGIME:
+            row[~_is_label(row)] = np.nan
+    # One turn from array to column is much cheaper than one a feature.
+    column = pl.Series(values.ravel(), nan_to_null=True, dtype=pl.Float64)
+    return [
+        column.slice(at * n_rows, n_rows)
+        .cast(pl.Int8 if one.family is Family.REGIME else pl.Float64)
+        .alias(one.name)
+        for at, one in enumerate(chosen)
+    ]
+
+
+def _is_label(values: FloatArray) -> FlagArray:
+    """Whether values are whole numbers from -127 to 127."""
+    is_label: FlagArray = (values == np.trunc(values)) & (np.abs(values) <= 127.0)
+    return is_label
 
 
 def require_columns(window: pl.DataFrame, chosen: Sequence[Feature]) -> None:

@@ -53,54 +53,60 @@ def rolling_z_score(values: FloatArray, period: int) -> FloatArray:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rolling_co_moments(
-    x: FloatArray, y: FloatArray, period: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return sums of squares of x and of y and of products about their means in each window.
+def rolling_centres(values: FloatArray, period: int) -> FloatArray:
+    """Return the mean of each whole window, shape (n - period + 1,).
 
-    Shape (n - period + 1,) each, one a whole window. Values count from the window's first, so that
-    a flat series has a sum of exactly zero.
+    Values count from the window's first, so that the mean of a flat window is exactly its value.
     """
-    n_windows = max(0, x.shape[0] - period + 1)
-    mean_x, mean_y = np.zeros(n_windows), np.zeros(n_windows)
+    n_windows = max(0, values.shape[0] - period + 1)
+    centre = np.zeros(n_windows)
     for row in range(period):
         for idx in range(n_windows):
-            mean_x[idx] += x[idx + row] - x[idx]
-            mean_y[idx] += y[idx + row] - y[idx]
+            centre[idx] += values[idx + row] - values[idx]
     for idx in range(n_windows):
-        mean_x[idx] = mean_x[idx] / period
-        mean_y[idx] = mean_y[idx] / period
-    xx, yy, xy = np.zeros(n_windows), np.zeros(n_windows), np.zeros(n_windows)
-    for row in range(period):
-        for idx in range(n_windows):
-            off_x = x[idx + row] - x[idx] - mean_x[idx]
-            off_y = y[idx + row] - y[idx] - mean_y[idx]
-            xx[idx] += off_x * off_x
-            yy[idx] += off_y * off_y
-            xy[idx] += off_x * off_y
-    return xx, yy, xy
+        centre[idx] = values[idx] + centre[idx] / period
+    return centre
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rolling_correlation(x: FloatArray, y: FloatArray, period: int) -> FloatArray:
-    """Return Pearson's correlation over the last `period` rows; NaN where one series is flat."""
+def rolling_products(
+    x: FloatArray, centre_x: FloatArray, y: FloatArray, centre_y: FloatArray, period: int
+) -> FloatArray:
+    """Return the sum of (x - centre) (y - centre) over the last `period` rows."""
+    n_windows = centre_x.shape[0]
+    # One array is written and few are read: with more, the compiler would give up on adding
+    # several windows in one step, for fear that the arrays overlap.
+    total = np.zeros(n_windows)
+    for row in range(period):
+        for idx in range(n_windows):
+            total[idx] += (x[idx + row] - centre_x[idx]) * (y[idx + row] - centre_y[idx])
     out = np.full(x.shape[0], np.nan)
-    xx, yy, xy = rolling_co_moments(x, y, period)
-    for idx in range(xx.shape[0]):
-        scale = np.sqrt(xx[idx]) * np.sqrt(yy[idx])
-        if scale > 0.0:
-            out[idx + period - 1] = min(1.0, max(-1.0, xy[idx] / scale))
+    out[x.shape[0] - n_windows :] = total
     return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rolling_beta(x: FloatArray, y: FloatArray, period: int) -> FloatArray:
-    """Return the least-squares slope of y on x over the last `period` rows; NaN for a flat x."""
-    out = np.full(x.shape[0], np.nan)
-    xx, _, xy = rolling_co_moments(x, y, period)
+def rolling_co_moments(
+    x: FloatArray, y: FloatArray, period: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return sums of squares of x and of y and of products, about their means in each window.
+
+    Those of a flat series are exactly zero.
+    """
+    centre_x, centre_y = rolling_centres(x, period), rolling_centres(y, period)
+    xx = rolling_products(x, centre_x, x, centre_x, period)
+    yy = rolling_products(y, centre_y, y, centre_y, period)
+    return xx, yy, rolling_products(x, centre_x, y, centre_y, period)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def correlation_of(xx: FloatArray, yy: FloatArray, xy: FloatArray) -> FloatArray:
+    """Return Pearson's correlation from co-moments; NaN where one series is flat."""
+    out = np.full(xx.shape[0], np.nan)
     for idx in range(xx.shape[0]):
-        if xx[idx] > 0.0:
-            out[idx + period - 1] = xy[idx] / xx[idx]
+        scale = np.sqrt(xx[idx]) * np.sqrt(yy[idx])
+        if scale > 0.0:
+            out[idx] = min(1.0, max(-1.0, xy[idx] / scale))
     return out
 
 
@@ -111,7 +117,8 @@ def rolling_trend(values: FloatArray, period: int) -> FloatArray:
     It is the slope of the least-squares line once values and time are both standard scores.
     """
     time = np.arange(values.shape[0]).astype(np.float64)
-    return rolling_correlation(time, values, period)
+    out: FloatArray = correlation_of(*rolling_co_moments(time, values, period))
+    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -128,7 +135,10 @@ def log_returns(close: FloatArray) -> FloatArray:
 @njit(cache=True, nogil=True, error_model="numpy")
 def squared_returns(close: FloatArray) -> FloatArray:
     """Return ln(close / close before)^2; the first is NaN, as is one of a price not above zero."""
-    return log_returns(close) ** 2
+    out: FloatArray = log_returns(close)
+    for idx in range(out.shape[0]):
+        out[idx] = out[idx] * out[idx]
+    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -3,7 +3,13 @@
 import numpy as np
 
 from quant_assets.indicators.arrays import FloatArray, ratio
-from quant_assets.indicators.kernels import anchored_vwap, rolling_mean, rolling_z_score
+from quant_assets.indicators.kernels import (
+    anchored_vwap,
+    rolling_mean,
+    rolling_trend,
+    rolling_z_score,
+    running_total,
+)
 
 
 def volume_z_score(volume: FloatArray, *, period: int) -> FloatArray:
@@ -32,3 +38,21 @@ def vwap_from_start(
     typical = (high + low + close) / 3.0
     result: FloatArray = anchored_vwap(np.where(np.isnan(vwap), typical, vwap), volume)
     return result
+
+
+def delta_divergence(
+    close: FloatArray, buy_volume: FloatArray, sell_volume: FloatArray, *, period: int
+) -> FloatArray:
+    """Return the trend of the close less the trend of cumulative delta, -2 to 2.
+
+    Each trend is the slope over `period` bars once series and time are standard scores. Above zero
+    the price holds up better than the buying does. NaN where either is flat.
+    """
+    delta = running_total(buy_volume - sell_volume)
+    difference: FloatArray = rolling_trend(close, period) - rolling_trend(delta, period)
+    return difference
+
+
+def imbalance_share(buy: FloatArray, sell: FloatArray) -> FloatArray:
+    """Return (buy - sell) / (buy + sell) of counted imbalances, -1 to 1; 0 where there are none."""
+    return (buy - sell) / np.maximum(buy + sell, 1.0)

@@ -19,16 +19,24 @@ def rate_of_change(close: FloatArray, *, period: int) -> FloatArray:
     return result
 
 
-def stochastic_k(
-    high: FloatArray, low: FloatArray, close: FloatArray, *, period: int, smoothing: int
-) -> FloatArray:
-    """Return the slow %K of Lane's stochastic, 0 to 100 (TA-Lib STOCH)."""
+def stochastic(
+    high: FloatArray,
+    low: FloatArray,
+    close: FloatArray,
+    *,
+    period: int,
+    smoothing: int,
+    signal: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Return slow %K of Lane's stochastic and its mean %D, 0 to 100 (TA-Lib STOCH).
+
+    Both are NaN until %D is there: TA-Lib starts the two together.
+    """
     import talib
 
-    slow_k, _ = talib.STOCH(
-        high, low, close, fastk_period=period, slowk_period=smoothing, slowd_period=1
+    result: tuple[FloatArray, FloatArray] = talib.STOCH(
+        high, low, close, fastk_period=period, slowk_period=smoothing, slowd_period=signal
     )
-    result: FloatArray = slow_k
     return result
 
 

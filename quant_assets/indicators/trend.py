@@ -23,12 +23,15 @@ def exponential_mean(values: FloatArray, *, period: int) -> FloatArray:
     return result
 
 
-def macd_histogram(close: FloatArray, *, fast: int, slow: int, signal: int) -> FloatArray:
-    """Return MACD line less its signal line, in units of price (TA-Lib MACD)."""
+def macd(
+    close: FloatArray, *, fast: int, slow: int, signal: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the MACD line, its signal line, and their difference, in units of price (MACD)."""
     import talib
 
-    _, _, histogram = talib.MACD(close, fastperiod=fast, slowperiod=slow, signalperiod=signal)
-    result: FloatArray = histogram
+    result: tuple[FloatArray, FloatArray, FloatArray] = talib.MACD(
+        close, fastperiod=fast, slowperiod=slow, signalperiod=signal
+    )
     return result
 
 
@@ -39,6 +42,26 @@ def directional_index(
     import talib
 
     result: FloatArray = talib.ADX(high, low, close, timeperiod=period)
+    return result
+
+
+def plus_directional(
+    high: FloatArray, low: FloatArray, close: FloatArray, *, period: int
+) -> FloatArray:
+    """Return Wilder's positive directional indicator, 0 to 100 (TA-Lib PLUS_DI); recursive."""
+    import talib
+
+    result: FloatArray = talib.PLUS_DI(high, low, close, timeperiod=period)
+    return result
+
+
+def minus_directional(
+    high: FloatArray, low: FloatArray, close: FloatArray, *, period: int
+) -> FloatArray:
+    """Return Wilder's negative directional indicator, 0 to 100 (TA-Lib MINUS_DI); recursive."""
+    import talib
+
+    result: FloatArray = talib.MINUS_DI(high, low, close, timeperiod=period)
     return result
 
 

@@ -21,15 +21,33 @@ def average_true_range(
     return result
 
 
-def bollinger_position(close: FloatArray, *, period: int, deviations: float) -> FloatArray:
-    """Return %b: 0 on the lower Bollinger band, 1 on the upper (TA-Lib BBANDS).
+def bollinger_bands(
+    close: FloatArray, *, period: int, deviations: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the upper, middle and lower Bollinger band, in units of price (TA-Lib BBANDS)."""
+    import talib
+
+    result: tuple[FloatArray, FloatArray, FloatArray] = talib.BBANDS(
+        close, timeperiod=period, nbdevup=deviations, nbdevdn=deviations
+    )
+    return result
+
+
+def band_position(
+    values: FloatArray, bands: tuple[FloatArray, FloatArray, FloatArray]
+) -> FloatArray:
+    """Return where values stand in upper, middle and lower bands: 0 on the lower, 1 on the upper.
 
     NaN where the bands have no width: a flat market has no position.
     """
-    import talib
+    upper, _, lower = bands
+    return ratio(values - lower, upper - lower)
 
-    upper, _, lower = talib.BBANDS(close, timeperiod=period, nbdevup=deviations, nbdevdn=deviations)
-    return ratio(close - lower, upper - lower)
+
+def band_width(bands: tuple[FloatArray, FloatArray, FloatArray]) -> FloatArray:
+    """Return the distance of the upper from the lower band, as a share of the middle."""
+    upper, middle, lower = bands
+    return ratio(upper - lower, middle)
 
 
 def parkinson(high: FloatArray, low: FloatArray, *, period: int) -> FloatArray:

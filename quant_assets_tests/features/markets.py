@@ -5,6 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 
+from quant_assets.features.inputs import (
+    CLOCK_INPUTS,
+    FOOTPRINT_INPUTS,
+    JOINED_INPUTS,
+    LEVEL_INPUTS,
+    REGIME_INPUTS,
+)
+from quant_assets.features.standard import standard_catalog
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.timeframes import NS_PER_MINUTE, Timeframe
 
@@ -47,12 +55,63 @@ def random_bars(n_sessions: int, n_bars: int, *, seed: int) -> pl.DataFrame:
     ).with_columns(pl.col("bar_start").cast(UTC_NS))
 
 
+PRICE_INPUTS = tuple(
+    name
+    for name in JOINED_INPUTS
+    if name in LEVEL_INPUTS
+    or name in {"reference_close", "footprint_poc", "footprint_vah", "footprint_val"}
+)
+"""Joined columns that scale with the price."""
+
+
+def with_joined(bars: pl.DataFrame, *, seed: int) -> pl.DataFrame:
+    """Return bars with each joined column that a feature of the package reads, drawn row by row.
+
+    A row's draws hang on no other row, so they know no future; a few of each column are null.
+    """
+    rng = np.random.default_rng(seed)
+    read = {name for one in standard_catalog().features for name in one.inputs}
+    n, close = bars.height, bars["close"].to_numpy()
+    columns = {}
+    for name in (name for name in JOINED_INPUTS if name in read):
+        values = _drawn(name, close, rng)
+        is_null = pl.Series(rng.uniform(size=n) < 0.002)
+        columns[name] = pl.select(pl.when(is_null).then(None).otherwise(pl.Series(values)))
+    return bars.with_columns(
+        column.to_series().cast(pl.Float64).alias(name) for name, column in columns.items()
+    )
+
+
+def joined_bars(n_sessions: int, n_bars: int, *, seed: int) -> pl.DataFrame:
+    """Return bars of a random walk with all that features read beside them."""
+    return with_joined(random_bars(n_sessions, n_bars, seed=seed), seed=seed + 1)
+
+
+def _drawn(name: str, close: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw a joined column in its usual size."""
+    if name == "level_atr":
+        return close * rng.uniform(1e-3, 2e-3, len(close))
+    if name in PRICE_INPUTS:
+        return close * (1.0 + rng.normal(0.0, 1e-3, len(close)))
+    if name in REGIME_INPUTS:
+        return rng.integers(0, 3, len(close))
+    if name == "session_minutes":
+        return np.full(len(close), 390.0)
+    if name in CLOCK_INPUTS:
+        return rng.integers(-10, 400, len(close))
+    assert name in FOOTPRINT_INPUTS
+    return rng.integers(0, 6, len(close))
+
+
 def with_breaks(bars: pl.DataFrame, *, seed: int) -> pl.DataFrame:
-    """Return bars with null rows strewn in, and with two contract changes in the later half."""
+    """Return bars with null rows strewn in and two contract changes, all in the later half.
+
+    The earlier half is unbroken: there the longer bars are many enough for their indicators.
+    """
     rng = np.random.default_rng(seed)
     prices = ["open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "vwap"]
-    is_null = pl.Series(rng.uniform(size=bars.height) < 0.01)
     share = np.arange(bars.height) / bars.height
+    is_null = pl.Series((rng.uniform(size=bars.height) < 0.01) & (share > 0.5))
     contract = np.select([share < 0.63, share < 0.85], ["ESH24", "ESM24"], default="ESU24")
     return bars.with_columns(
         pl.when(is_null).then(None).otherwise(pl.col(name)).alias(name) for name in prices

@@ -11,7 +11,13 @@ from quant_assets.features.standard import standard_catalog
 from quant_assets.features.window import compute_features, required_look_back_bars
 from quant_assets.indicators.trend import exponential_mean
 from quant_assets.market.errors import InputError
-from quant_assets_tests.features.markets import MINUTE, random_bars, session_of, with_breaks
+from quant_assets_tests.features.markets import (
+    MINUTE,
+    PRICE_INPUTS,
+    joined_bars,
+    session_of,
+    with_breaks,
+)
 
 N_SESSIONS, N_BARS = 8, 60
 LAST = session_of(N_SESSIONS - 1)
@@ -20,7 +26,7 @@ LAST = session_of(N_SESSIONS - 1)
 @pytest.fixture(scope="module")
 def bars() -> pl.DataFrame:
     """Eight sessions of an hour, with null rows and contract changes."""
-    return with_breaks(random_bars(N_SESSIONS, N_BARS, seed=11), seed=12)
+    return with_breaks(joined_bars(N_SESSIONS, N_BARS, seed=11), seed=12)
 
 
 def features(bars: pl.DataFrame, names=None, session=LAST) -> pl.DataFrame:
@@ -29,8 +35,10 @@ def features(bars: pl.DataFrame, names=None, session=LAST) -> pl.DataFrame:
 
 
 def bits(frame: pl.DataFrame, name: str) -> list[int | None]:
-    """Return a column as bits, null where it is null."""
-    return frame[name].reinterpret(dtype=pl.UInt64).to_list()
+    """Return a column as bits, null where it is null; labels as they are."""
+    column = frame[name]
+    is_real = column.dtype == pl.Float64
+    return (column.reinterpret(dtype=pl.UInt64) if is_real else column).to_list()
 
 
 def assert_same_bits(one: pl.DataFrame, other: pl.DataFrame) -> None:
@@ -46,11 +54,11 @@ def assert_same_bits(one: pl.DataFrame, other: pl.DataFrame) -> None:
 def test_more_bars_than_needed_change_no_bit(data):
     """Neither more history, nor later sessions, nor another order of rows."""
     seed = data.draw(st.integers(0, 2**16))
-    bars = with_breaks(random_bars(N_SESSIONS, N_BARS, seed=seed), seed=seed + 1)
+    bars = with_breaks(joined_bars(N_SESSIONS, 300, seed=seed), seed=seed + 1)
     session = session_of(6)
     needed = required_look_back_bars(None, MINUTE)
     first = bars["session"].to_list().index(session)
-    least = bars[first - needed : first + N_BARS]
+    least = bars[first - needed : first + 300]
     start = data.draw(st.integers(0, first - needed))
     more = bars[start:].sample(fraction=1.0, shuffle=True, seed=seed)
     assert_same_bits(features(least, session=session), features(more, session=session))
@@ -65,7 +73,7 @@ def test_a_feature_does_not_depend_on_what_else_is_computed(bars):
 
 def test_a_feature_starts_at_its_own_look_back():
     """One bar less of history gives other bits, one more gives the same."""
-    bars = random_bars(N_SESSIONS, N_BARS, seed=2)
+    bars = joined_bars(N_SESSIONS, N_BARS, seed=2)
     first = (N_SESSIONS - 1) * N_BARS
     close = bars["close"].to_numpy()
     found = bits(features(bars, names=["ema_distance_20"]), "ema_distance_20")
@@ -80,7 +88,7 @@ def test_a_feature_starts_at_its_own_look_back():
 
 def test_the_bits_of_a_day_are_those_of_a_stream():
     """The bars so far give what the finished session gives, bar by bar."""
-    bars = with_breaks(random_bars(7, 20, seed=5), seed=6)
+    bars = with_breaks(joined_bars(7, 20, seed=5), seed=6)
     session = session_of(6)
     whole = features(bars, session=session)
     for n_rows in range(6 * 20 + 1, 7 * 20 + 1):
@@ -90,13 +98,13 @@ def test_the_bits_of_a_day_are_those_of_a_stream():
 
 def test_warm_up_is_null_and_ends_when_the_look_back_is_there():
     """A first session has its first mean of 20 at its 20th bar."""
-    found = features(random_bars(1, 30, seed=0), ["sma_distance_20"], session_of(0))
+    found = features(joined_bars(1, 30, seed=0), ["sma_distance_20"], session_of(0))
     assert found["sma_distance_20"].is_null().to_list() == [True] * 19 + [False] * 11
 
 
 def test_a_null_bar_restarts_the_indicator():
     """Its own value is null, and the warm-up begins again behind it."""
-    bars = random_bars(1, 40, seed=0)
+    bars = joined_bars(1, 40, seed=0)
     gap = pl.when(pl.int_range(pl.len()) == 25).then(None).otherwise(pl.col("close"))
     found = features(bars.with_columns(close=gap), ["sma_distance_20", "roc_1"], session_of(0))
     has_mean = [19 <= at < 25 for at in range(40)]
@@ -107,7 +115,7 @@ def test_a_null_bar_restarts_the_indicator():
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 def test_a_bar_that_is_no_number_counts_as_null(bad):
     """It cannot poison the values behind it."""
-    bars = random_bars(1, 40, seed=0)
+    bars = joined_bars(1, 40, seed=0)
 
     def with_value(value: float | None) -> pl.DataFrame:
         at = pl.int_range(pl.len()) == 10
@@ -119,7 +127,7 @@ def test_a_bar_that_is_no_number_counts_as_null(bad):
 
 def test_a_gap_restarts_only_what_reads_it():
     """A bar without sides breaks the delta, not the mean."""
-    bars = random_bars(1, 40, seed=0)
+    bars = joined_bars(1, 40, seed=0)
     gap = pl.when(pl.int_range(pl.len()) == 25).then(None).otherwise(pl.col("buy_volume"))
     names = ["sma_distance_20", "delta_ratio_20"]
     found = features(bars.with_columns(buy_volume=gap), names, session_of(0))
@@ -129,7 +137,7 @@ def test_a_gap_restarts_only_what_reads_it():
 
 def test_another_contract_restarts_the_indicator():
     """No return is taken from the old contract's price to the new one's."""
-    bars = random_bars(2, 10, seed=0)
+    bars = joined_bars(2, 10, seed=0)
     rolled = bars.with_columns(contract=pl.Series(["ESH24"] * 10 + ["ESM24"] * 10))
     assert features(bars, ["roc_1"], session_of(1))["roc_1"].null_count() == 0
     found = features(rolled, ["roc_1"], session_of(1))["roc_1"]
@@ -138,7 +146,7 @@ def test_another_contract_restarts_the_indicator():
 
 def test_symbols_without_a_contract_never_restart_for_it():
     """Equities and currencies have null there, or no such column."""
-    bars = random_bars(2, 10, seed=0)
+    bars = joined_bars(2, 10, seed=0)
     nulls = features(bars.with_columns(contract=pl.lit(None, pl.String)), session=session_of(1))
     assert_same_bits(nulls, features(bars, session=session_of(1)))
     assert_same_bits(nulls, features(bars.drop("contract"), session=session_of(1)))
@@ -146,7 +154,7 @@ def test_symbols_without_a_contract_never_restart_for_it():
 
 def test_the_session_vwap_is_anchored_at_the_session():
     """Nothing of the day before counts, and a null bar is passed over."""
-    bars = random_bars(2, 30, seed=4)
+    bars = joined_bars(2, 30, seed=4)
     gap = pl.int_range(pl.len()) == 40
     columns = ["open", "high", "low", "close", "volume", "vwap"]
     bars = bars.with_columns(
@@ -162,7 +170,7 @@ def test_the_session_vwap_is_anchored_at_the_session():
 
 def test_bars_without_sides_have_no_delta():
     """Vendor bars do not tell who crossed the spread."""
-    bars = random_bars(1, 30, seed=0)
+    bars = joined_bars(1, 30, seed=0)
     none = bars.with_columns(
         pl.lit(None, pl.Float64).alias(name) for name in ("buy_volume", "sell_volume", "vwap")
     )
@@ -173,10 +181,11 @@ def test_bars_without_sides_have_no_delta():
 
 def test_values_do_not_scale_with_price_or_volume():
     """A share at 20,000 and one at 2 have the same features."""
-    bars = random_bars(6, 60, seed=9)
+    bars = joined_bars(6, 60, seed=9)
     prices = ["open", "high", "low", "close", "vwap"]
     scaled = bars.with_columns(pl.col(prices) * 1024.0).with_columns(
-        pl.col("volume", "buy_volume", "sell_volume") * 8.0
+        pl.col("volume", "buy_volume", "sell_volume") * 8.0,
+        pl.col([name for name in PRICE_INPUTS if name in bars.columns]) * 1024.0,
     )
     one, other = features(bars, session=session_of(5)), features(scaled, session=session_of(5))
     for name in one.columns[2:]:
@@ -186,7 +195,7 @@ def test_values_do_not_scale_with_price_or_volume():
 
 def test_the_clock_tells_minute_and_bar():
     """14:30 is 217.5 degrees of the day; the first bar of a session is bar 0."""
-    found = features(random_bars(2, 3, seed=0), session=session_of(1))
+    found = features(joined_bars(2, 3, seed=0), session=session_of(1))
     angle = 2.0 * np.pi * (14 * 60 + 30) / (24 * 60)
     assert found["minute_of_day_sin"][0] == pytest.approx(np.sin(angle))
     assert found["minute_of_day_cos"][0] == pytest.approx(np.cos(angle))

@@ -57,7 +57,7 @@ def test_the_macd_histogram_is_the_line_less_its_signal(market):
     fast = ema(close[14:], 12)[11:]
     line = [one - other for one, other in zip(fast, slow, strict=True)]
     expected = np.array(line) - np.array(ema(line, 9))
-    found = trend.macd_histogram(market["close"], fast=12, slow=26, signal=9)
+    _, _, found = trend.macd(market["close"], fast=12, slow=26, signal=9)
     np.testing.assert_allclose(found[33:], expected[8:], rtol=1e-9, atol=1e-12)
     assert np.isnan(found[:33]).all()
 
@@ -76,7 +76,7 @@ def test_a_stochastic_is_the_mean_place_in_the_range(market):
         window = slice(at - 13, at + 1)
         low, high = market["low"][window].min(), market["high"][window].max()
         fast.append(100.0 * (market["close"][at] - low) / (high - low))
-    found = oscillators.stochastic_k(**market, period=14, smoothing=3)
+    found, _ = oscillators.stochastic(**market, period=14, smoothing=3, signal=1)
     assert found[-1] == pytest.approx(sum(fast) / 3)
 
 
@@ -93,14 +93,16 @@ def test_the_close_stands_in_the_bollinger_bands_where_its_deviation_says(market
     """Position one half is the mean; the bands lie two population deviations off."""
     window = market["close"][-20:]
     expected = 0.5 + (window[-1] - window.mean()) / (4.0 * window.std())
-    found = volatility.bollinger_position(market["close"], period=20, deviations=2.0)
+    bands = volatility.bollinger_bands(market["close"], period=20, deviations=2.0)
+    found = volatility.band_position(market["close"], bands)
     assert found[-1] == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_flat_market_has_no_place_in_its_bands():
     """After a move, too, the bands of a flat price have no width."""
     close = np.concatenate([np.linspace(50_000.0, 61_234.567, 50), np.full(60, 61_234.567)])
-    position = volatility.bollinger_position(close, period=20, deviations=2.0)
+    bands = volatility.bollinger_bands(close, period=20, deviations=2.0)
+    position = volatility.band_position(close, bands)
     assert np.isnan(position[-30:]).all()
     assert not np.isnan(position[19:50]).any()
 
