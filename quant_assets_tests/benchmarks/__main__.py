@@ -24,6 +24,8 @@ NAMES = (
     "bronze",
     "footprint",
     "order_flow_day",
+    "features",
+    "training_scan",
 )
 _PAIRS, _QUICK_PAIRS = 3, 2
 _SEED = 7
