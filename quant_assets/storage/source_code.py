@@ -117,7 +117,18 @@ def _tree(module: str) -> ast.Module:
 @cache
 def _tree_digest(module: str) -> str:
     """Return SHA-256 over a module's syntax tree without positions, comments and docstrings."""
-    tree = _without_docstrings(ast.parse(ast.unparse(_tree(module))))
+    return source_digest(ast.unparse(_tree(module)))
+
+
+def source_digest(text: str) -> str:
+    """Return SHA-256 over the syntax tree of a source, the same whatever its comments and layout.
+
+    Raises
+    ------
+    SyntaxError
+        If it is no Python.
+    """
+    tree = _without_docstrings(ast.parse(ast.unparse(ast.parse(text))))
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 

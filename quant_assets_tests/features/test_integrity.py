@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from quant_assets.features.integrity import Leak, find_leaks, scramble
+from quant_assets.features.cuts import scramble
+from quant_assets.features.integrity import Leak, find_leaks
 from quant_assets_tests.features.markets import cuts_of, random_bars, session_of
 
 BARS = random_bars(1, 300, seed=31)
