@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
+    from rich.console import Console
 
 WIDTH = 120
 """Columns of a page or pipe, which has no width of its own."""
@@ -22,14 +23,19 @@ COLUMNS: Mapping[str, str] = {
 }
 
 
-def print_leaderboard(frame: "pl.DataFrame") -> None:
-    """Print the ranked trials to stdout."""
+def console_of() -> "Console":
+    """Return the console of stdout; a page or pipe is wide enough for a table."""
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+
+
+def print_leaderboard(frame: "pl.DataFrame") -> None:
+    """Print the ranked trials to stdout."""
+    from rich.table import Table
+
+    console = console_of()
     table = Table(box=None, pad_edge=False)
     for name, title in COLUMNS.items():
         left = name in {"strategy", "is_stale", "trial_id"}

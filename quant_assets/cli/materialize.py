@@ -55,7 +55,7 @@ def materialize(
         results = list(
             run(workspace, instance, selection, ranges, names=names, workers=workers, tell=tell)
         )
-    _say(results, json=json)
+    say_results(results, json=json)
     if not all(result.success for result in results):
         raise typer.Exit(1)
 
@@ -89,7 +89,7 @@ def _day(moment: datetime | None) -> date | None:
     return moment.date() if moment else None
 
 
-def _say(results: "Sequence[RunResult]", *, json: bool) -> None:
+def say_results(results: "Sequence[RunResult]", *, json: bool) -> None:
     """Print how the runs ended, failures last and whole."""
     from json import dumps
 

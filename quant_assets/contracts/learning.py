@@ -1,4 +1,4 @@
-"""The flat table as features of a model: every figure of it, and nothing that names a row."""
+"""Rows as features of a model: every figure of theirs, and nothing that names a row."""
 
 import polars as pl
 from polars import selectors
@@ -7,7 +7,7 @@ _KEYS = ("session", "bar_start")
 
 
 def learning_frame(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of the flat table as a model learns from them.
+    """Return the rows of features, or of the flat table, as a model learns from them.
 
     Returns
     -------

@@ -102,7 +102,8 @@ def materialize(
     observe(instance, landed_versions(workspace))
     with _workers(workers) as crew:
         waves = waves_of(graph, select_assets(graph, selection))
-        parts = [part for one in waves for part in parts_of(one, ranges)]
+        compared = any(workspace.settings.member(one.symbol).reference for one in ranges)
+        parts = [p for one in waves for p in parts_of(one, ranges, is_compared=compared)]
         for wave, turn in ((part, turn) for part in parts for turn in turns_of(part, ranges)):
             register(instance, workspace)
             requests = _requests(workspace, wave, turn, names)

@@ -116,15 +116,22 @@ def waves_of(graph: BaseAssetGraph, assets: Collection[dg.AssetKey]) -> list[Wav
     return [Wave(tuple(names), kind) for (_, kind), names in sorted(groups.items())]
 
 
-def parts_of(wave: Wave, ranges: Collection[SessionRange]) -> list[Wave]:
+def parts_of(
+    wave: Wave, ranges: Collection[SessionRange], *, is_compared: bool = False
+) -> list[Wave]:
     """Return a wave cut behind bars and footprint, where a symbol has more than one range.
 
     What lies below looks on bars and profiles of neighbouring ranges: all of them must be there
     first, or the result would depend on which range ran before which. What reads its own earlier
     partitions stands alone: `turns_of`.
+
+    Parameters
+    ----------
+    is_compared
+        Whether a symbol's features read the bars of another one; then bars come first too.
     """
     symbols = [one.symbol for one in ranges]
-    if wave.kind != "ranges" or len(set(symbols)) == len(symbols):
+    if wave.kind != "ranges" or (len(set(symbols)) == len(symbols) and not is_compared):
         return [wave]
     cuts = {wave.assets.index(name) + 1 for name in LOOKED_AT if name in wave.assets}
     if LOOKING_BACK in wave.assets:
@@ -212,9 +219,7 @@ def symbols_of(workspace: Workspace, names: Collection[str]) -> list[str]:
     StrategyError
         If there is no strategy of a name.
     """
-    view = LakeView(workspace)
-    landed = [Key(s, day) for s in _known_symbols(workspace) for day in landed_sessions(view, s)]
-    there = strategies(workspace, expected=expected_bars(view, landed))
+    there = strategies(workspace, expected=expected_research(workspace))
     unknown = sorted(set(names) - set(there))
     if unknown:
         raise StrategyError(
@@ -223,6 +228,13 @@ def symbols_of(workspace: Workspace, names: Collection[str]) -> list[str]:
             remedy="Choose one of these, or write it under `strategies` of the data root.",
         )
     return sorted({symbol for name in names for symbol in there[name].symbols or ()})
+
+
+def expected_research(workspace: Workspace) -> set[tuple[str, str]]:
+    """Return symbol and timeframe of the research bars of what is landed, made or to be made."""
+    view = LakeView(workspace)
+    landed = [Key(s, day) for s in _known_symbols(workspace) for day in landed_sessions(view, s)]
+    return expected_bars(view, landed)
 
 
 def sessions_before_start(workspace: Workspace, symbols: Collection[str] = ()) -> int:

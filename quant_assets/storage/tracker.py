@@ -127,10 +127,18 @@ class MlflowTracker:
         data_versions: Mapping[str, str],
     ) -> None:
         """Store the model's text, its scores, importances and inputs, and the pictures."""
-        scores = [{"fold": number, **fold.scores} for number, fold in enumerate(model.folds)]
+        final = model.content.final
+        scores = {
+            "walk_forward": [{"fold": at, **fold.scores} for at, fold in enumerate(model.folds)],
+            "cross_validation": [
+                {"blocks": fold.blocks, **fold.scores} for fold in model.content.cv
+            ],
+        }
+        features = {"kept": final.features, "dropped": final.dropped, "notes": final.notes}
         texts = {
             "model.json": model.to_text(),
             "fold_scores.json": json.dumps(scores, indent=1, sort_keys=True) + "\n",
+            "features.json": json.dumps(features, indent=1) + "\n",
             "importances.json": json.dumps(dict(model.importances), indent=1) + "\n",
             "data_versions.json": json.dumps(dict(data_versions), indent=1, sort_keys=True) + "\n",
         }

@@ -8,6 +8,7 @@ import yaml
 from quant_assets.market.errors import StrategyError
 from quant_assets.signals.strategy import Strategy, default_strategy
 from quant_assets.storage.index import Entry
+from quant_assets.storage.writers.files import replace_file
 from quant_assets.workflows.workspace import Workspace
 
 FOLDER = "strategies"
@@ -32,6 +33,38 @@ def user_strategies(workspace: Workspace) -> dict[str, Strategy]:
             )
         found[strategy.name] = strategy
     return found
+
+
+def take_strategy(workspace: Workspace, path: Path) -> Strategy:
+    """Check a strategy file from elsewhere and copy it to the data root, where assets read it.
+
+    Raises
+    ------
+    StrategyError
+        If it is none, or another file of the data root holds another strategy of its name.
+    """
+    if not path.is_file():
+        raise StrategyError(
+            asked=f"a strategy from {path}",
+            found="no such file",
+            remedy="Name a YAML file, or a strategy that the data root knows.",
+        )
+    chosen = _read(path)
+    folder = workspace.root / FOLDER
+    if path.resolve().parent == folder.resolve():
+        return chosen
+    known = user_strategies(workspace).get(chosen.name)
+    if known is not None and known != chosen:
+        raise StrategyError(
+            asked=f"take {path.name} as strategy {chosen.name!r}",
+            found=f"another strategy of that name stands in {FOLDER} of the data root",
+            remedy="Change its name, or edit the file there.",
+        )
+    if known is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = path.read_bytes()
+        replace_file(folder / f"{chosen.name}.yaml", lambda staged: staged.write_bytes(text))
+    return chosen
 
 
 def _read(path: Path) -> Strategy:
@@ -99,15 +132,17 @@ def strategies(
     }
 
 
-def strategy(workspace: Workspace, name: str) -> Strategy:
-    """Return a strategy by name, its symbols written out.
+def strategy(
+    workspace: Workspace, name: str, *, expected: Iterable[tuple[str, str]] = ()
+) -> Strategy:
+    """Return a strategy by name, its symbols written out; `expected` as in `strategies`.
 
     Raises
     ------
     StrategyError
         If there is none of that name with bars to trade.
     """
-    there = strategies(workspace)
+    there = strategies(workspace, expected=expected)
     if name not in there:
         raise StrategyError(
             asked=f"strategy {name!r}",

@@ -14,8 +14,10 @@ from quant_assets.models.trained import TrainedModel
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
 from quant_assets.storage.source_code import code_version
+from quant_assets.workflows.strategy_check import check_strategy
 from quant_assets.workflows.training import Progress, train_and_log
-from quant_assets.workflows.view import LakeView, versions
+from quant_assets.workflows.training_rows import training_rows
+from quant_assets.workflows.view import versions
 from quant_assets.workflows.workspace import Workspace
 
 CODE = (__name__, "quant_assets.workflows.training", "quant_assets.models.training")
@@ -56,14 +58,16 @@ def training_lineage(strategy: Strategy, entries: Sequence[Entry]) -> Lineage:
     )
 
 
-def train_strategy(
+def train_model_task(
     workspace: Workspace,
     strategy: Strategy,
     *,
     tracker: Callable[[], Tracker] | None = None,
     progress: Progress = lambda _: None,
 ) -> StoredModel:
-    """Train a strategy's model, or return the stored one where nothing it hangs on changed.
+    """Train, evaluate, store and record a strategy's model, or return the one that stands.
+
+    It stands where nothing that it hangs on has changed: rows, values of the strategy, code.
 
     Parameters
     ----------
@@ -73,7 +77,10 @@ def train_strategy(
     Raises
     ------
     TrainingError
-        If there are no training sets, too few sessions, or no final label.
+        If there are no training sets, too few sessions, no final label, or what the strategy
+        asks for is not there; see `check_strategy`.
+    StrategyError
+        As `check_strategy`.
     """
     entries = training_entries(workspace, strategy)
     lineage = training_lineage(strategy, entries)
@@ -81,6 +88,7 @@ def train_strategy(
     wanted = Hashes(lineage.inputs_hash, lineage.params_hash, lineage.code_version)
     if stored is not None and why_stale(stored.entry.hashes, wanted) is None:
         return stored
+    check_strategy(workspace, strategy)
     training = train_and_log(
         _rows(workspace, strategy, entries),
         strategy=strategy,
@@ -124,10 +132,7 @@ def _rows(workspace: Workspace, strategy: Strategy, entries: list[Entry]) -> pl.
             found=f"no training set {strategy.dataset} at {strategy.timeframe}",
             remedy="Make it first: quant materialize training_set",
         )
-    view = LakeView(workspace)
-    return pl.concat(
-        [view.read(entry).with_columns(symbol=pl.lit(entry.symbol)) for entry in entries]
-    )
+    return training_rows(workspace, entries)
 
 
 def _frame(model: TrainedModel, strategy: Strategy) -> pl.DataFrame:

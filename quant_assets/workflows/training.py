@@ -10,10 +10,13 @@ from quant_assets.models.dataset import feature_columns, split_final
 from quant_assets.models.tracker_protocol import Tracker
 from quant_assets.models.trained import TrainedModel
 from quant_assets.models.training import train_model
-from quant_assets.reports.pictures import draw_fold_scores, draw_importances
+from quant_assets.reports.model_pictures import draw_model_tear
 from quant_assets.signals.strategy import Strategy
 
 Progress = Callable[[str], None]
+
+TEAR = "model_tear.png"
+"""File name of the picture of a model."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +71,9 @@ def train_and_log(
         kept,
         feature_names=names,
         strategy=strategy,
-        progress=lambda done, total: progress(f"booster {done} of {total}"),
+        progress=lambda done, total: progress(f"fit {done} of {total}"),
     )
-    pictures = {
-        "importance.png": draw_importances(
-            model.importances, title=f"{strategy.name}: total gain of each feature"
-        ),
-        "fold_scores.png": draw_fold_scores(
-            [fold.scores for fold in model.folds], title=f"{strategy.name}: AUC by fold"
-        ),
-    }
+    pictures = {TEAR: model_tear(model, name=strategy.name, synthetic=synthetic)}
     run_id = None
     if tracker is not None:
         run_id = tracker.log_model(
@@ -90,6 +86,18 @@ def train_and_log(
         )
         progress(f"recorded as run {run_id}")
     return Training(model, set_aside, pictures, run_id)
+
+
+def model_tear(model: TrainedModel, *, name: str, synthetic: bool) -> bytes:
+    """Return importances, calibration and the score of each fold as one picture."""
+    market = ", SYNTHETIC market" if synthetic else ""
+    return draw_model_tear(
+        importances=model.importances,
+        fold_scores=[fold.scores for fold in model.folds],
+        cv_scores=[fold.scores for fold in model.cv],
+        calibration=[one.model_dump() for one in model.calibration],
+        title=f"{name}: {model.content.model.kind} on {model.content.label.dataset}{market}",
+    )
 
 
 def choose_features(frame: pl.DataFrame, strategy: Strategy) -> list[str]:
@@ -115,8 +123,11 @@ def choose_features(frame: pl.DataFrame, strategy: Strategy) -> list[str]:
 
 def _params(strategy: Strategy, model: TrainedModel) -> dict[str, str]:
     """Return what a run is compared by, flat and as text."""
-    values = {f"model.{name}": str(value) for name, value in strategy.model.params.items()}
-    values |= {f"splits.{name}": str(value) for name, value in strategy.splits}
+    values = {"model.kind": strategy.model.kind, "model.scaler": strategy.model.scaler}
+    values |= {f"model.{name}": str(value) for name, value in strategy.model.params.items()}
+    for name in ("splits", "cv", "pruning", "tail"):
+        section = getattr(strategy, name)
+        values |= {f"{name}.{key}": str(value) for key, value in section or ()}
     values |= {f"label.{name}": str(value) for name, value in strategy.label.to_mapping().items()}
     return values | {
         "timeframe": strategy.timeframe,
@@ -124,4 +135,5 @@ def _params(strategy: Strategy, model: TrainedModel) -> dict[str, str]:
         "symbols": ",".join(model.content.symbols),
         "n_rows": str(model.content.n_rows),
         "n_features": str(len(model.features)),
+        "n_features_kept": str(len(model.content.final.features)),
     }

@@ -99,7 +99,7 @@ def run_chain(markets: dict, strategy: Strategy, *, kind: AssetClass = AssetClas
     training = train_and_log(
         frame, strategy=strategy, synthetic=True, progress=lines.append, **common
     )
-    assert lines[-1].startswith("booster")
+    assert lines[-1].startswith("fit")
     backtest = run_trial(
         {symbol: bars for symbol, (bars, _) in markets.items()},
         {symbol: predict_session(training.model, told) for symbol, (_, told) in markets.items()},

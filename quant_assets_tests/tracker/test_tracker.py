@@ -66,6 +66,7 @@ def test_a_run_holds_model_scores_inputs_and_picture(tracker, model, tmp_path):
     assert names == {
         "model.json",
         "fold_scores.json",
+        "features.json",
         "importances.json",
         "data_versions.json",
         "importance.png",

@@ -20,7 +20,7 @@ from quant_assets.workflows.recipe import Key, Plan, Status
 from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.strategies import strategies
 from quant_assets.workflows.strategy_backtest import backtest_strategy
-from quant_assets.workflows.strategy_model import stored_model, train_strategy
+from quant_assets.workflows.strategy_model import stored_model, train_model_task
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 from quant_assets_tests.defs.automation.market import sessions, write_csv
@@ -45,7 +45,7 @@ def _make(workspace: Workspace, *assets: str) -> dict[str, set[str]]:
     for asset in assets or RANGED:
         if asset == "predictions":
             for one in strategies(workspace).values():
-                train_strategy(workspace, one)
+                train_model_task(workspace, one)
         outcomes = list(make_range(workspace, recipes()[asset], KEYS))
         assert not [one.reason for one in outcomes if one.status in {Status.FAILED, Status.SKIPPED}]
         ended[asset] = {one.status.value for one in outcomes}

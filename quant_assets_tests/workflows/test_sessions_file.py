@@ -26,7 +26,7 @@ from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.session_closes import closes_versions
 from quant_assets.workflows.strategies import strategies
 from quant_assets.workflows.strategy_backtest import backtest_strategy, stored_backtest
-from quant_assets.workflows.strategy_model import train_strategy, training_entries
+from quant_assets.workflows.strategy_model import train_model_task, training_entries
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
@@ -68,7 +68,7 @@ def _make(workspace: Workspace) -> dict[str, set[date]]:
     made = {}
     for asset, recipe in recipes().items():
         if asset == "predictions":
-            train_strategy(workspace, strategies(workspace)[STRATEGY])
+            train_model_task(workspace, strategies(workspace)[STRATEGY])
         outcomes = list(make_range(workspace, recipe, KEYS))
         assert not [one.reason for one in outcomes if one.status in {Status.FAILED, Status.SKIPPED}]
         made[asset] = {one.key.session for one in outcomes if one.status is Status.MADE}

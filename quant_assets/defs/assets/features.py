@@ -15,14 +15,22 @@ LOOK_BACK_SESSIONS = 5
 
 @dg.asset(
     group_name=Stage.FEATURES.value,
-    deps=[dg.AssetDep("bars", partition_mapping=look_back_mapping(LOOK_BACK_SESSIONS))],
+    deps=[
+        dg.AssetDep("bars", partition_mapping=look_back_mapping(LOOK_BACK_SESSIONS)),
+        dg.AssetDep("footprint", partition_mapping=look_back_mapping(LOOK_BACK_SESSIONS)),
+        "levels",
+        "regimes",
+    ],
     partitions_def=SYMBOL_DATES,
     backfill_policy=RANGES,
     kinds=TABULAR,
     check_specs=range_checks("features"),
 )
 def features(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
-    """Trend, momentum, volatility, order flow and clock of each bar; warm-up is null.
+    """What each bar looks like at its end, in numbers: the catalogue, and the user's own features.
+
+    Trend, momentum, volatility, order flow, levels, clock, another symbol, regimes, and longer bars
+    that are complete; warm-up is null, and so is what a symbol has no source for.
 
     A value knows its own bar and the bars before it, also of earlier sessions, and no later one.
     """

@@ -1,5 +1,7 @@
 """Training sets, models and predictions."""
 
+from collections.abc import Iterable, Mapping
+
 import dagster as dg
 
 from quant_assets.defs.graph import SYMBOL_DATES, TABULAR
@@ -9,10 +11,11 @@ from quant_assets.defs.ranges import RangeEvents, materialize_range, range_check
 from quant_assets.resources.tracking import TrackingResource
 from quant_assets.resources.workspace import WorkspaceResource
 from quant_assets.stages import Stage
+from quant_assets.workflows.model_list import mean_score
 from quant_assets.workflows.recipes.predictions import PredictionsRecipe
 from quant_assets.workflows.recipes.training_set import TrainingSetRecipe
 from quant_assets.workflows.strategies import strategy
-from quant_assets.workflows.strategy_model import train_strategy
+from quant_assets.workflows.strategy_model import train_model_task
 from quant_assets.workflows.timings import Stopwatch
 
 LOOK_FORWARD_SESSIONS = 2
@@ -32,7 +35,7 @@ LOOK_FORWARD_SESSIONS = 2
     check_specs=range_checks("training_set"),
 )
 def training_set(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
-    """Features joined to triple-barrier labels with their end time and uniqueness weight.
+    """Features joined to labels with their end time and uniqueness weight.
 
     A strategy whose source is the flat table learns from that one's figures instead.
     """
@@ -48,23 +51,29 @@ def training_set(context: dg.AssetExecutionContext, workspace: WorkspaceResource
 def model(
     context: dg.AssetExecutionContext, workspace: WorkspaceResource, tracking: TrackingResource
 ) -> dg.MaterializeResult[None]:
-    """Booster of a strategy: purged walk-forward folds and one on all rows, kept as text.
+    """Pipeline of a strategy: purged walk-forward folds and one on all rows, kept as text.
 
     A partition is a strategy: a file in `strategies` of the data root, or a built-in one.
     """
     opened = workspace.open()
     chosen = strategy(opened, context.partition_key)
     watch = Stopwatch(opened, "model")
-    stored = train_strategy(opened, chosen, tracker=tracking.open, progress=context.log.info)
+    stored = train_model_task(opened, chosen, tracker=tracking.open, progress=context.log.info)
     watch.stop(is_new=stored.is_new)
     made = stored.model
-    metadata: dict[str, dg.MetadataValue | str | int] = {
+    metadata: dict[str, dg.MetadataValue | str | int | float] = {
         "status": "made" if stored.is_new else "kept",
         "model_version": made.model_version,
         "rows": made.content.n_rows,
         "symbols": ", ".join(made.content.symbols),
+        "estimator": made.content.model.kind,
+        "label": made.content.label.dataset,
         "folds": len(made.folds),
         "auc_by_fold": ", ".join(f"{fold.scores['auc'] or 0.5:.3f}" for fold in made.folds),
+        "log_loss": mean_score(made, "logloss") or 0.0,
+        "log_loss_of_base_rate": mean_score(made, "logloss_of_base_rate") or 0.0,
+        "features_kept": dg.MetadataValue.md(listing(made.content.final.features)),
+        "features_left_out": dg.MetadataValue.md(reasons(made.content.final.dropped)),
         "synthetic": stored.entry.synthetic,
         "sessions_set_aside": ", ".join(stored.set_aside) or "none",
     }
@@ -73,6 +82,16 @@ def model(
     return dg.MaterializeResult(
         data_version=dg.DataVersion(stored.entry.data_version), metadata=metadata
     )
+
+
+def listing(names: Iterable[str]) -> str:
+    """Return names as a line of code words."""
+    return ", ".join(f"`{name}`" for name in names) or "none"
+
+
+def reasons(dropped: Mapping[str, str]) -> str:
+    """Return features that were left out, each with its reason, as a list."""
+    return "\n".join(f"- `{name}` {reason}" for name, reason in dropped.items()) or "none"
 
 
 @dg.asset(
@@ -88,5 +107,5 @@ def model(
     check_specs=range_checks("predictions"),
 )
 def predictions(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
-    """Probability of "target first" a bar, by a booster that never saw its outcome."""
+    """Probability of "target first" a bar, by a pipeline that never saw its outcome."""
     yield from materialize_range(context, PredictionsRecipe(), workspace.open())

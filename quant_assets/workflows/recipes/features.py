@@ -1,58 +1,83 @@
-"""Features of a session: its bars and as many before as the longest look-back needs."""
+"""Features of a session: its bars, as many before as the longest look-back needs, and more."""
 
 from quant_assets.features.catalog import Catalog
 from quant_assets.features.schema import features_table
-from quant_assets.features.standard import standard_catalog
-from quant_assets.features.window import compute_features, required_look_back_bars
+from quant_assets.features.window import compute_features
 from quant_assets.market.timeframes import Timeframe
+from quant_assets.workflows.feature_files import catalog_of, user_code
 from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
-from quant_assets.workflows.recipes.neighbours import bars_before, research_bars, stacked
+from quant_assets.workflows.recipes.feature_sources import find_sources, window_frame
+from quant_assets.workflows.recipes.neighbours import bars_before, research_bars
 from quant_assets.workflows.view import LakeView, versions
 
 
 class FeaturesRecipe:
-    """The catalogue's features on the research timeframe."""
+    """The catalogue's features, and the user's own, on the research timeframe."""
 
     asset = "features"
     upstream = ("bars",)
+    """What else features read is among the needs: not all of them read all of it."""
     tables = (features_table(),)
-    modules = (__name__, "quant_assets.features.window", "quant_assets.features.standard")
+    modules = (
+        __name__,
+        "quant_assets.workflows.recipes.feature_sources",
+        "quant_assets.features.window",
+        "quant_assets.features.standard",
+    )
 
     def __init__(self, catalog: Catalog | None = None) -> None:
-        self.catalog = catalog or standard_catalog()
+        self._catalog = catalog
+
+    def catalog(self, view: LakeView) -> Catalog:
+        """Return the features there are: the package's and those of the user's files."""
+        return self._catalog or catalog_of(view.workspace)
 
     def plan(self, view: LakeView, key: Key) -> Plan | NotDue:
-        """Take the session's bars and those of the look-back."""
+        """Take the session's bars, those of the look-back, and the tables that features read."""
         here = research_bars(view, key.symbol, key.session)
         if here is None:
             return NotDue(Status.NOT_DUE, "no bars")
-        names = view.workspace.settings.member(key.symbol).features
+        catalog = self.catalog(view)
+        chosen = catalog.select(view.workspace.settings.member(key.symbol).features)
         timeframe = Timeframe.parse(here.levels["timeframe"])
-        needed = required_look_back_bars(names, timeframe, catalog=self.catalog)
-        before = bars_before(view, here, needed)
+        longest = max((one.look_back_bars(timeframe) for one in chosen), default=0)
+        before = bars_before(view, here, longest)
+        sources = find_sources(view, (*before.entries, here), chosen)
+        names = [one.name for one in chosen]
         return Plan(
-            inputs=before.inputs | versions([here]),
-            parameters={"timeframe": timeframe.name, "features": list(names) if names else None},
-            needs=before.needs(key.symbol),
-            payload=((*before.entries, here), timeframe, names),
+            inputs=before.inputs | sources.inputs | versions([here]),
+            parameters={
+                "timeframe": timeframe.name,
+                "features": names,
+                "user_code": user_code(view.workspace, names),
+                "sessions": sources.parameters,
+            },
+            needs=tuple(dict.fromkeys((*before.needs(key.symbol), *sources.needs))),
+            payload=sources,
             origin=here.origin,
         )
 
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:
         """Compute them on the session's window."""
-        entries, timeframe, names = plan.payload
+        names, timeframe = plan.parameters["features"], plan.parameters["timeframe"]
+        catalog = self.catalog(view)
         frame = compute_features(
-            stacked(view, entries),
+            window_frame(view, plan.payload),
             session=key.session,
-            timeframe=timeframe,
+            timeframe=Timeframe.parse(timeframe),
             names=names,
-            catalog=self.catalog,
+            catalog=catalog,
         )
-        levels = {"timeframe": timeframe.name, "symbol": key.symbol}
-        table = features_table(names, catalog=self.catalog)
-        nulls = sum(frame[name].null_count() for name in frame.columns[2:])
-        cells = max(1, frame.height * (frame.width - 2))
+        nulls = {name: frame[name].null_count() for name in frame.columns[2:]}
+        cells = frame.height * len(nulls)
         return Made(
-            (MadeFile(table, levels, frame, {"null_share": nulls / cells}),),
-            counts={"feature_cells": cells, "feature_nulls": nulls},
+            (
+                MadeFile(
+                    features_table(names, catalog=catalog),
+                    {"timeframe": timeframe, "symbol": key.symbol},
+                    frame,
+                    {"null_share": sum(nulls.values()) / max(1, cells), "nulls": nulls},
+                ),
+            ),
+            counts={"feature_cells": cells, "feature_nulls": sum(nulls.values())},
         )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import polars as pl
 
 from quant_assets.contracts.learning import learning_frame
-from quant_assets.contracts.schema import CONTRACT_TABLE
 from quant_assets.storage.index import Entry
 from quant_assets.workflows.recipe import Key
 from quant_assets.workflows.view import LakeView, versions_or_absent
@@ -54,5 +53,4 @@ def find_sources(view: LakeView, here: Entry, names: Iterable[str]) -> Sources:
 
 def rows_to_learn(view: LakeView, source: Entry) -> pl.DataFrame:
     """Return a session's rows of a table as features: session, bar_start, then a Float64 each."""
-    rows = view.read(source)
-    return learning_frame(rows) if source.table == CONTRACT_TABLE.name else rows
+    return learning_frame(view.read(source))

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from quant_assets.models.prediction import predict_session
+from quant_assets.models.prediction import column_report, predict_session
 from quant_assets.models.schema import MODELS, PREDICTIONS
 from quant_assets.models.trained import TrainedModel
 from quant_assets.storage.index import Entry
@@ -57,13 +57,25 @@ class PredictionsRecipe:
         frames = {source.table: rows_to_learn(view, source) for _, source in used}
         files = []
         for entry, source in used:
-            made = predict_session(self._model(view, entry), frames[source.table])
+            model, rows = self._model(view, entry), frames[source.table]
+            made = predict_session(model, rows)
+            report = column_report(model, rows, made)
             levels = {"model": entry.symbol, "timeframe": timeframe, "symbol": key.symbol}
-            stats = {"oos": int(made["is_oos"].sum())}
+            stats = {
+                "oos": int(made["is_oos"].sum()),
+                "extra_columns": len(report.extra_columns),
+                "without_value": report.n_without_value,
+                "without_trade": report.n_without_trade,
+            }
             files.append(MadeFile(PREDICTIONS, levels, made, stats))
-        oos = sum(file.stats["oos"] for file in files)
-        rows = sum(file.frame.height for file in files)
-        return Made(tuple(files), counts={"predictions": rows, "out_of_sample": oos})
+        counts = {
+            "predictions": sum(file.frame.height for file in files),
+            "out_of_sample": sum(file.stats["oos"] for file in files),
+            "bars_without_value": sum(file.stats["without_value"] for file in files),
+            "bars_without_trade": sum(file.stats["without_trade"] for file in files),
+            "columns_left_out": max((file.stats["extra_columns"] for file in files), default=0),
+        }
+        return Made(tuple(files), counts=counts)
 
     def _model(self, view: LakeView, entry: Entry) -> TrainedModel:
         """Return a model, loaded once a version."""

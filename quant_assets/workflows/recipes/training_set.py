@@ -1,9 +1,12 @@
-"""Training sets of a session: features joined to triple-barrier labels with their end."""
+"""Training sets of a session: features joined to labels with their end."""
 
 from typing import Any
 
+import polars as pl
+
 from quant_assets.market.timeframes import Timeframe
 from quant_assets.models.dataset import build_training_set, feature_columns
+from quant_assets.models.label_spec import LabelSpec
 from quant_assets.models.labels import crosses_sessions, label_session
 from quant_assets.models.schema import training_set_table
 from quant_assets.signals.strategy import Strategy
@@ -11,6 +14,7 @@ from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Sta
 from quant_assets.workflows.recipes.learning_source import find_sources, rows_to_learn
 from quant_assets.workflows.recipes.neighbours import bars_after, research_bars, stacked
 from quant_assets.workflows.strategies import applicable
+from quant_assets.workflows.strategy_check import source_columns
 from quant_assets.workflows.view import LakeView, versions
 
 
@@ -64,6 +68,7 @@ class TrainingSetRecipe:
         bars = stacked(view, (here, *after))
         files = []
         for one in wanted:
+            learned = rows_to_learn(view, sources[one.source])
             labelled = label_session(
                 bars,
                 session=key.session,
@@ -71,8 +76,9 @@ class TrainingSetRecipe:
                 spec=one.label,
                 cross_session=plan.parameters["cross_session"],
                 close_ns=plan.parameters["close_ns"],
+                side=_sides(learned, one.label),
             )
-            frame = build_training_set(rows_to_learn(view, sources[one.source]), labelled)
+            frame = build_training_set(learned, labelled)
             table = training_set_table(feature_columns(frame))
             levels = {
                 "dataset": one.dataset,
@@ -100,9 +106,25 @@ def _close_ns(view: LakeView, key: Key) -> int:
 
 
 def _datasets(view: LakeView, symbol: str, timeframe: str) -> list[Strategy]:
-    """Return a strategy for each distinct dataset that the symbol's learn from, by its name."""
-    wanted = {one.dataset: one for one in applicable(view.workspace, symbol, timeframe)}
+    """Return a strategy for each distinct dataset that the symbol's learn from, by its name.
+
+    One whose first rule reads a column that its source lacks has none: its training says so.
+    """
+    wanted = {
+        one.dataset: one
+        for one in applicable(view.workspace, symbol, timeframe)
+        if one.label.primary is None
+        or one.label.primary in source_columns(view.workspace, one.source)
+    }
     return [wanted[name] for name in sorted(wanted)]
+
+
+def _sides(rows: pl.DataFrame, label: LabelSpec) -> pl.DataFrame | None:
+    """Return the sides that a meta-label's first rule trades on; None of other labels."""
+    if label.primary is None:
+        return None
+    sign = pl.col(label.primary).fill_nan(None).sign().cast(pl.Int8)
+    return rows.select("bar_start", sign.alias("side"))
 
 
 def _told(one: Strategy) -> dict[str, Any]:

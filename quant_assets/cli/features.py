@@ -1,0 +1,93 @@
+"""`quant features` and `quant check-leaks`: what features there are, and whether they are honest."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from quant_assets.workflows.leak_check import LeakReport
+
+_WIDTH = 150
+"""Columns of a page or pipe, which has no width of its own."""
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+
+
+def check_leaks(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Python file with features; default the whole catalogue."),
+    ] = None,
+    symbol: Annotated[
+        str | None, typer.Option(help="Judge on this symbol's newest bars of the lake too.")
+    ] = None,
+    timeframe: Annotated[
+        str | None, typer.Option(help="Bar length; default 5m, or the symbol's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bars and of the cuts.")] = 0,
+    json: Json = False,
+) -> None:
+    """Change or remove all rows after a cut, at 200 cuts and more: no value before may change."""
+    from quant_assets.workflows.leak_check import check_leaks as check
+    from quant_assets.workflows.workspace import Workspace
+
+    report = check(Workspace.open(), file, symbol=symbol, timeframe=timeframe, seed=seed)
+    rows = [one.to_json() for one in report.verdicts]
+    if json:
+        _print_json(rows)
+    else:
+        _print_report(report, rows)
+    if not report.is_clean:
+        raise typer.Exit(1)
+
+
+_REPORTED = {
+    "feature": "feature",
+    "status": "state",
+    "cut": "rows changed after",
+    "change": "how",
+    "time": "value that changed",
+    "bars": "on",
+    "message": "why",
+}
+
+
+def _print_report(report: "LeakReport", rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what is not clean, and how many features were judged on which bars."""
+    found = [row for row in rows if row["status"] != "clean"]
+    if found:
+        has_message = any(row["message"] for row in found)
+        columns = {k: v for k, v in _REPORTED.items() if k != "message" or has_message}
+        _print_table(columns, found, numbers=())
+    least = min(row["cuts"] for row in rows)
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(report.counts.items()))
+    typer.echo(f"{len(rows)} features, {least} cuts of each at least: {counts}")
+    typer.echo(f"Judged on {', '.join(report.markets)}.", err=True)
+
+
+def _print_json(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print one JSON object a line."""
+    from json import dumps
+
+    for row in rows:
+        typer.echo(dumps(row, default=str))
+
+
+def _print_table(
+    columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], *, numbers: Sequence[str]
+) -> None:
+    """Print rows under their titles, numbers to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_WIDTH)
+    table = Table(box=None, pad_edge=False)
+    for name, title in columns.items():
+        table.add_column(title, justify="right" if name in numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("-" if row[name] in (None, "") else str(row[name]) for name in columns))
+    console.print(table)

@@ -1,0 +1,106 @@
+"""Models on a terminal: a line a version, and one model fold by fold."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from quant_assets.cli.leaderboard_table import console_of
+
+if TYPE_CHECKING:
+    from quant_assets.models.trained import TrainedModel
+    from quant_assets.workflows.model_list import ListedModel
+
+_SCORES = (
+    ("base_rate", "base rate"),
+    ("auc", "AUC"),
+    ("logloss", "log loss"),
+    ("logloss_of_base_rate", "of base rate"),
+    ("brier", "Brier"),
+)
+
+
+def print_models(listed: "Sequence[ListedModel]") -> None:
+    """Print one line a version."""
+    from rich.table import Table
+
+    from quant_assets.workflows.model_list import mean_score
+
+    if not listed:
+        print("No model is stored or registered: train one with quant train STRATEGY")
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("strategy", "version", "model", "alias", "estimator", "symbols"):
+        table.add_column(title)
+    for title in ("rows", "AUC", "log loss", "of base rate"):
+        table.add_column(title, justify="right")
+    for one in listed:
+        content = one.model.content if one.model else None
+        scores = [
+            mean_score(one.model, name) for name in ("auc", "logloss", "logloss_of_base_rate")
+        ]
+        table.add_row(
+            one.strategy,
+            str(one.registered.number) if one.registered else "-",
+            one.model_version[:10],
+            ", ".join(one.registered.aliases) if one.registered else "",
+            content.model.kind if content else "replaced",
+            ", ".join(content.symbols) if content else "",
+            f"{content.n_rows:,}" if content else "",
+            *(_number(score) for score in scores),
+        )
+    console_of().print(table)
+
+
+def print_model(listed: "ListedModel") -> None:
+    """Print a model: what it is, each fold's scores, and which features it left out and why."""
+    model = listed.model
+    if model is None:
+        return
+    content = model.content
+    kind = "SYNTHETIC market" if listed.entry and listed.entry.synthetic else "real market"
+    print(f"{listed.strategy}: {content.model.kind}, label {content.label.dataset}")
+    print(
+        f"{', '.join(content.symbols)} {content.timeframe}, {content.n_rows:,} rows, "
+        f"{len(model.features)} features, {kind}"
+    )
+    console_of().print(_folds(model))
+    print(_pruned(model))
+    number = f", version {listed.registered.number}" if listed.registered else ""
+    aliases = ", ".join(listed.registered.aliases) if listed.registered else "not registered"
+    print(f"model {listed.model_version[:10]}{number} ({aliases})")
+
+
+def _folds(model: "TrainedModel") -> Any:
+    """Return the table of walk-forward folds."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("fold", "tested from", "train rows", "test rows"):
+        table.add_column(title, justify="left" if title == "tested from" else "right")
+    for _, title in _SCORES:
+        table.add_column(title, justify="right")
+    for number, fold in enumerate(model.folds):
+        start = datetime.fromtimestamp(fold.test_start_ns / 1e9, tz=UTC)
+        table.add_row(
+            str(number),
+            f"{start:%Y-%m-%d %H:%M}Z",
+            f"{fold.n_train:,}",
+            f"{fold.n_test:,}",
+            *(_number(fold.scores.get(name)) for name, _ in _SCORES),
+        )
+    return table
+
+
+def _pruned(model: "TrainedModel") -> str:
+    """Return how many features the final model keeps, and why it left the others out."""
+    final = model.content.final
+    reasons = Counter(reason.split(":", 1)[0].split(" ", 1)[0] for reason in final.dropped.values())
+    told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    head = f"{len(final.features)} of {len(model.features)} features kept"
+    return f"{head}; left out: {told}" if told else head
+
+
+def _number(value: float | None) -> str:
+    """Write a score."""
+    return "-" if value is None else f"{value:.4f}"
