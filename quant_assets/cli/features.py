@@ -1,4 +1,4 @@
-"""`quant features` and `quant check-leaks`: what features there are, and whether they are honest."""
+"""`quant features` and `quant check-leaks`: what features there are, and what they know."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -17,13 +17,13 @@ from quant_assets.features.integrity import Leak, find_leaks
 from quant_assets.features.judges import (
     CLEAN,
     MOST_HISTORY_BARS,
-    SESSION_BARS,
     Market,
     Verdict,
     judge_features,
     judge_frame_features,
     seeded_markets,
 )
+from quant_assets.features.probe_market import SESSION_BARS
 from quant_assets.market.errors import InputError
 from quant_assets.market.timeframes import Timeframe
 from quant_assets.storage.feature_files import SUFFIX, load_feature_file
