@@ -9,6 +9,7 @@ from quant_assets.market.errors import TrainingError
 from quant_assets.models.booster_text import trees_only
 from quant_assets.models.calibration import sigmoid
 from quant_assets.models.spec import ModelSpec
+from quant_assets.models.stored_errors import broken_estimator
 from quant_assets.models.threads import N_THREADS
 from quant_assets.models.xgboost_text import canonical_xgboost
 
@@ -87,7 +88,8 @@ def fit_lightgbm(
 
 def predict_lightgbm(text: str, matrix: np.ndarray) -> np.ndarray:
     """Return the probabilities of a checked LightGBM text."""
-    return np.asarray(_lightgbm(text).predict(matrix, num_threads=N_THREADS), dtype=np.float64)
+    booster = load_lightgbm(text)
+    return np.asarray(booster.predict(matrix, num_threads=N_THREADS), dtype=np.float64)
 
 
 def fit_xgboost(
@@ -130,20 +132,31 @@ def predict_xgboost(text: str, matrix: np.ndarray) -> np.ndarray:
     vectorised one may differ with the number of rows beside.
     """
     data = import_xgboost().DMatrix(matrix, nthread=N_THREADS)
-    margins = _xgboost(text).predict(data, output_margin=True).astype(np.float64)
+    booster = load_xgboost(text)
+    try:
+        margins = booster.predict(data, output_margin=True).astype(np.float64)
+    except import_xgboost().core.XGBoostError as error:
+        raise broken_estimator(f"XGBoost does not predict: {str(error)[:100]}") from error
     return np.array([sigmoid(margin) for margin in margins.tolist()], dtype=np.float64)
 
 
 @functools.lru_cache(maxsize=16)
-def _lightgbm(text: str) -> Any:
-    """Parse a booster once; sessions in a row are predicted by the same few."""
+def load_lightgbm(text: str) -> Any:
+    """Parse a checked booster once; sessions in a row are predicted by the same few."""
     import lightgbm
 
-    return lightgbm.Booster(model_str=text)
+    try:
+        return lightgbm.Booster(model_str=text)
+    except lightgbm.basic.LightGBMError as error:
+        raise broken_estimator(f"LightGBM does not read it: {str(error)[:100]}") from error
 
 
 @functools.lru_cache(maxsize=16)
-def _xgboost(text: str) -> Any:
-    """Parse a booster once, as above."""
+def load_xgboost(text: str) -> Any:
+    """Parse a checked booster once, as above."""
+    xgboost = import_xgboost()
     params = {"nthread": N_THREADS, "verbosity": 0}
-    return import_xgboost().Booster(params, model_file=bytearray(text.encode()))
+    try:
+        return xgboost.Booster(params, model_file=bytearray(text.encode()))
+    except xgboost.core.XGBoostError as error:
+        raise broken_estimator(f"XGBoost does not read it: {str(error)[:100]}") from error

@@ -142,6 +142,9 @@ def check_estimator_text(kind: str, text: str, *, n_features: int) -> None:
         check_xgboost_text(text, n_features=n_features)
     else:
         check_skops_text(text, path=_path(kind), n_features=n_features)
+    proba = predict_estimator(kind, text, np.zeros((2, n_features)))
+    if not ((proba >= 0.0) & (proba <= 1.0)).all():
+        raise broken_estimator("it gives what is no probability")
 
 
 def _predict_in_blocks(made: Any, matrix: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from quant_assets.market.errors import TrainingError
 from quant_assets.models.stored_errors import broken_estimator
 
 MAX_SKOPS_BYTES = 200_000_000
@@ -137,15 +138,19 @@ def read_skops(data: bytes, *, objects: frozenset[str]) -> Plain:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_members(archive, n_bytes=len(data))
             schema = json.loads(archive.read(SCHEMA_NAME), parse_constant=_refuse_constant)
-            if type(schema["protocol"]) is not int or schema["protocol"] != PROTOCOL:
-                raise broken_estimator(f"protocol {str(schema['protocol'])[:20]} of skops")
+            _check_protocol(schema["protocol"])
             extra = frozenset({"protocol", "_skops_version"})
             return _as_object(NodeReader(archive, objects).read(schema, ignored=extra))
-    except (
-        zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, OSError, EOFError,
-        RecursionError, NotImplementedError, RuntimeError, IndexError, OverflowError, MemoryError,
-    ) as error:  # fmt: skip
+    except TrainingError:
+        raise
+    except Exception as error:  # zipfile, json and numpy raise of many kinds on damaged bytes
         raise broken_estimator(f"no file of skops, or a damaged one: {str(error)[:120]}") from error
+
+
+def _check_protocol(protocol: Any) -> None:
+    """Refuse other protocols: skops reads older ones by other rules."""
+    if type(protocol) is not int or protocol != PROTOCOL:
+        raise broken_estimator(f"protocol {str(protocol)[:20]} of skops")
 
 
 def _as_object(value: Any) -> Plain:

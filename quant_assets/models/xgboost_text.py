@@ -67,8 +67,8 @@ def _checked_header(raw: Any, *, n_features: int) -> list[Any]:
     if not isinstance(version, list) or [type(part) for part in version] != [int] * 3:
         raise broken_estimator("no version of XGBoost")
     weight = learner["objective"]["reg_loss_param"]["scale_pos_weight"]
-    _check_number(weight, what="scale_pos_weight", pattern=re.compile(_NUMBER))
-    _check_number(param["base_score"], what="base_score", pattern=_BASE_SCORE)
+    _check_number(weight, what="scale_pos_weight", pattern=re.compile(_NUMBER), below=1e9)
+    _check_number(param["base_score"], what="base_score", pattern=_BASE_SCORE, below=1.0)
     # What is left must be this and nothing else: no `dart`, no categories, no attributes.
     param = {"num_class": "0", "num_feature": str(n_features), "num_target": "1"} | {
         "base_score": param["base_score"],
@@ -106,10 +106,10 @@ def _check_same(found: Any, wanted: Any, *, path: str) -> None:
         raise broken_estimator(f"{path.removesuffix('.')} is {str(found)[:40]!r}")
 
 
-def _check_number(text: Any, *, what: str, pattern: re.Pattern[str]) -> None:
+def _check_number(text: Any, *, what: str, pattern: re.Pattern[str], below: float) -> None:
     """Refuse a number in text form that XGBoost might read as something else."""
     is_number = isinstance(text, str) and len(text) < 40 and pattern.fullmatch(text)
-    if not is_number or not 0.0 < float(text.strip("[]")) < 1e9:
+    if not is_number or not 0.0 < float(text.strip("[]")) < below:
         raise broken_estimator(f"{what} is {str(text)[:40]!r}")
 
 
