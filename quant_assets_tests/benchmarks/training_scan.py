@@ -22,7 +22,7 @@ from quant_assets_tests.benchmarks.measure import Contest, Side, compete, equal,
 from quant_assets_tests.storage.training_days import sessions, toy_table
 
 TARGET = 1.0
-_SYMBOLS, _DAYS, _BARS = 10, 250, 78
+_SYMBOLS, _DAYS, _BARS = 8, 250, 78
 """Bars of five minutes in a session of stocks."""
 
 _QUICK_SYMBOLS, _QUICK_DAYS = 4, 30
