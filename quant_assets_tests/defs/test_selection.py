@@ -3,7 +3,14 @@
 from datetime import date, timedelta
 from pathlib import Path
 
-from quant_assets.defs.selection import SessionRange, Wave, clusters, parts_of, ranges_of
+from quant_assets.defs.selection import (
+    SessionRange,
+    Wave,
+    clusters,
+    parts_of,
+    ranges_of,
+    turns_of,
+)
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.ranges import make_range
 from quant_assets.workflows.recipe import Key
@@ -29,6 +36,23 @@ def test_bars_and_profiles_of_all_ranges_come_before_what_looks_on_them():
     """With two ranges of a symbol the bars of both are made first, and then both footprints."""
     parts = parts_of(WAVE, [_range("ES", 0, 249), _range("ES", 250, 300)])
     assert [part.assets for part in parts] == [UPPER, MIDDLE, LOWER]
+
+
+def test_ranges_of_what_reads_its_own_past_run_one_after_the_other():
+    """It stands alone, and of a symbol one range runs at a time, the oldest first."""
+    wave = Wave((*UPPER, "bronze_trades", "regimes", "features"), "ranges")
+    ranges = [_range("GC", 0, 9), _range("ES", 250, 300), _range("ES", 0, 249)]
+    parts = parts_of(wave, ranges)
+    assert [part.assets for part in parts] == [
+        UPPER,
+        ("bronze_trades",),
+        ("regimes",),
+        ("features",),
+    ]
+    turns = [turns_of(part, ranges) for part in parts]
+    assert turns[0] == turns[1] == turns[3] == [ranges]
+    assert turns[2] == [[ranges[2], ranges[0]], [ranges[1]]]
+    assert turns_of(wave, ranges[:1]) == [ranges[:1]]
 
 
 def test_sessions_near_each_other_are_one_range_of_at_most_250_days():
