@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from quant_assets.indicators import order_flow, oscillators, trend, volatility
+from quant_assets.indicators import cross_asset, order_flow, oscillators, trend, volatility
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +134,74 @@ def test_a_vwap_takes_the_bars_own_where_it_is_known():
         high, low, close, np.array([3.0, np.nan]), np.array([1.0, 3.0])
     )
     assert found.tolist() == [3.0, (3.0 + 3 * 6.0) / 4]
+
+
+def test_directional_indicators_tell_the_way():
+    """In a market that only rises, moves up have the whole share."""
+    close = np.linspace(100.0, 130.0, 200)
+    rising = {"high": close + 0.1, "low": close - 0.1, "close": close}
+    assert trend.minus_directional(**rising, period=14)[-1] == 0.0
+    assert trend.plus_directional(**rising, period=14)[-1] > 40.0
+
+
+def test_a_stochastic_signal_is_the_mean_of_three(market):
+    """%D of the last bar is the mean of the last three %K."""
+    slow_k, slow_d = oscillators.stochastic(**market, period=14, smoothing=3, signal=3)
+    assert slow_d[-1] == pytest.approx(slow_k[-3:].mean())
+
+
+def test_bands_are_four_deviations_apart(market):
+    """As a share of their middle."""
+    window = market["close"][-20:]
+    bands = volatility.bollinger_bands(market["close"], period=20, deviations=2.0)
+    expected = 4.0 * window.std() / window.mean()
+    assert volatility.band_width(bands)[-1] == pytest.approx(expected, rel=1e-6)
+
+
+def test_delta_diverges_where_the_price_rises_on_sales():
+    """Two trends of opposite sign are 2 apart; where they agree, nothing is."""
+    n = 40
+    rising, volume = np.linspace(100.0, 110.0, n), np.full(n, 50.0)
+    none = np.zeros(n)
+    on_sales = order_flow.delta_divergence(rising, none, volume, period=20)
+    on_purchases = order_flow.delta_divergence(rising, volume, none, period=20)
+    np.testing.assert_allclose(on_sales[19:], 2.0)
+    np.testing.assert_allclose(on_purchases[19:], 0.0, atol=1e-9)
+    assert np.isnan(on_sales[:19]).all()
+
+
+def test_delta_diverges_by_the_difference_of_two_trends(market):
+    """Correlations with time, of the close and of cumulative delta."""
+    rng = np.random.default_rng(9)
+    buys, sells = rng.uniform(0, 9, 400), rng.uniform(0, 9, 400)
+    found = order_flow.delta_divergence(market["close"], buys, sells, period=20)
+    delta = np.cumsum(buys - sells)
+    time = np.arange(20)
+    expected = np.corrcoef(time, market["close"][-20:])[0, 1] - np.corrcoef(time, delta[-20:])[0, 1]
+    assert found[-1] == pytest.approx(expected, rel=1e-9)
+
+
+def test_imbalances_are_a_share_and_none_are_even():
+    """Counts of both sides; a bar without any leans to neither."""
+    found = order_flow.imbalance_share(np.array([3.0, 0.0, 0.0]), np.array([1.0, 2.0, 0.0]))
+    assert found.tolist() == [0.5, -1.0, 0.0]
+
+
+def test_beta_and_correlation_are_those_of_log_returns(market):
+    """A symbol that moves twice as its reference, with noise of its own."""
+    rng = np.random.default_rng(4)
+    returns = np.diff(np.log(market["close"]), prepend=np.log(market["close"][0]))
+    own = np.exp(np.cumsum(2.0 * returns + rng.normal(0.0, 1e-4, 400)))
+    moments = cross_asset.return_moments(own, market["close"], period=50)
+    x, y = np.diff(np.log(market["close"]))[-50:], np.diff(np.log(own))[-50:]
+    assert cross_asset.correlation(moments)[-1] == pytest.approx(np.corrcoef(x, y)[0, 1])
+    assert cross_asset.beta(moments)[-1] == pytest.approx(np.polyfit(x, y, 1)[0])
+    assert np.isnan(cross_asset.beta(moments)[:50]).all()
+    assert not np.isnan(cross_asset.beta(moments)[50:]).any()
+
+
+def test_a_reference_that_stands_still_has_no_beta(market):
+    """A closed market's last price repeats."""
+    moments = cross_asset.return_moments(market["close"], np.full(400, 61.7), period=50)
+    assert np.isnan(cross_asset.beta(moments)).all()
+    assert np.isnan(cross_asset.correlation(moments)).all()

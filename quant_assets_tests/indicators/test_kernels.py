@@ -10,11 +10,22 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from quant_assets.indicators.kernels import (
+    FIRST,
+    HIGHEST,
+    LAST,
+    LOWEST,
+    TOTAL,
+    aggregated,
     anchored_vwap,
+    correlation_of,
     garman_klass_variances,
+    log_returns,
     parkinson_variances,
+    rolling_co_moments,
     rolling_mean,
+    rolling_trend,
     rolling_z_score,
+    running_total,
     squared_returns,
 )
 from quant_assets.indicators.segments import unbroken_runs
@@ -70,6 +81,119 @@ def test_a_z_score_is_the_standard_score_in_its_window(values, period):
         for at in range(len(values))
     ]
     assert same(rolling_z_score(values, period), expected)
+
+
+def co_moments(pairs: list[tuple[float, float]]) -> tuple[float, float, float]:
+    """Return sums of squares and products about the means."""
+    mean_x = math.fsum(x for x, _ in pairs) / len(pairs)
+    mean_y = math.fsum(y for _, y in pairs) / len(pairs)
+    xx = math.fsum((x - mean_x) ** 2 for x, _ in pairs)
+    yy = math.fsum((y - mean_y) ** 2 for _, y in pairs)
+    return xx, yy, math.fsum((x - mean_x) * (y - mean_y) for x, y in pairs)
+
+
+counts = st.integers(-1000, 1000)
+rows_of_two = st.lists(st.tuples(counts, counts), min_size=1, max_size=40)
+
+
+@unhurried
+@given(rows_of_two, periods)
+def test_co_moments_are_those_of_each_window(rows, period):
+    """Sums of squares and of products about the windows' own means."""
+    x, y = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
+    found = rolling_co_moments(x, y, period)
+    for side in range(3):
+        expected = [
+            co_moments(rows[at - period + 1 : at + 1])[side] if at >= period - 1 else NAN
+            for at in range(len(rows))
+        ]
+        assert np.allclose(found[side], expected, rtol=1e-9, atol=1e-6, equal_nan=True)
+
+
+@unhurried
+@given(rows_of_two, periods, st.integers(0, 20))
+def test_co_moments_have_the_same_bits_wherever_their_arrays_start(rows, period, dropped):
+    """A window is summed anew, so nothing before it leaves a trace."""
+    x, y = (np.array(column, dtype=np.float64) / 7.0 for column in zip(*rows, strict=True))
+    whole = rolling_co_moments(x, y, period)
+    later = rolling_co_moments(x[dropped:], y[dropped:], period)
+    for one, other in zip(whole, later, strict=True):
+        assert one[dropped + period - 1 :].tobytes() == other[period - 1 :].tobytes()
+
+
+@unhurried
+@given(rows_of_two, periods)
+def test_a_correlation_is_pearsons_and_a_flat_series_has_none(rows, period):
+    """Never outside -1 to 1, whatever the rounding."""
+    x, y = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
+    found = correlation_of(*rolling_co_moments(x, y, period))
+    expected = [NAN] * len(rows)
+    for at in range(period - 1, len(rows)):
+        xx, yy, xy = co_moments(rows[at - period + 1 : at + 1])
+        expected[at] = xy / math.sqrt(xx * yy) if xx > 0 and yy > 0 else NAN
+    assert np.allclose(found, expected, rtol=1e-9, atol=1e-9, equal_nan=True)
+    assert not (np.abs(found) > 1.0).any()
+
+
+@pytest.mark.parametrize("flat", [0.1, 61_234.567, 1e-9])
+def test_a_flat_price_has_no_correlation_whatever_its_rounding(flat):
+    """Its mean is exactly itself, so that no noise is taken for a move."""
+    still, moving = np.full(60, flat), np.arange(60) ** 2.0
+    assert np.isnan(correlation_of(*rolling_co_moments(still, moving, 50))).all()
+    assert np.isnan(rolling_trend(still, 20)).all()
+
+
+@unhurried
+@given(st.lists(counts, min_size=1, max_size=40), periods)
+def test_a_trend_is_the_slope_of_standard_scores_on_time(values, period):
+    """A straight line has trend 1, a falling one -1."""
+    expected = [NAN] * len(values)
+    for at in range(period - 1, len(values)):
+        tt, vv, tv = co_moments(list(enumerate(values[at - period + 1 : at + 1])))
+        expected[at] = tv / math.sqrt(tt * vv) if vv > 0 else NAN
+    found = rolling_trend(np.array(values, dtype=np.float64), period)
+    assert np.allclose(found, expected, rtol=1e-9, atol=1e-9, equal_nan=True)
+    line = rolling_trend(3.0 * np.arange(30.0), period)
+    assert np.allclose(line[period - 1 :], 1.0)
+
+
+@unhurried
+@given(st.lists(prices, min_size=1, max_size=40))
+def test_a_running_total_adds_in_row_order(values):
+    """The same additions as a loop's."""
+    expected, total = [], 0.0
+    for value in values:
+        total += value
+        expected.append(total)
+    assert running_total(np.array(values)).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("how", "one"),
+    [
+        (FIRST, lambda rows: rows[0]),
+        (HIGHEST, max),
+        (LOWEST, min),
+        (LAST, lambda rows: rows[-1]),
+        (TOTAL, lambda rows: sum(rows, start=0.0)),
+    ],
+    ids=["first", "highest", "lowest", "last", "total"],
+)
+@unhurried
+@given(values=st.lists(prices, min_size=1, max_size=40), data=st.data())
+def test_several_bars_become_one(how, one, values, data):
+    """Between each two edges, in row order; what lies outside the edges does not count."""
+    cuts = data.draw(st.sets(st.integers(0, len(values)), min_size=1, max_size=9))
+    edges = sorted(cuts)
+    expected = [one(values[first:stop]) for first, stop in pairwise(edges)]
+    assert aggregated(np.array(values), np.array(edges), how).tolist() == expected
+
+
+@unhurried
+@given(series)
+def test_log_returns_are_those_of_neighbouring_closes(close):
+    """The first bar has no return."""
+    assert same(log_returns(close), [NAN, *(math.log(b / a) for a, b in pairwise(close))])
 
 
 @unhurried
