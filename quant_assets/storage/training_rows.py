@@ -191,7 +191,10 @@ def _one_schema(lake: Lake, sources: Sequence[Source]) -> pl.Schema | None:
                 lake.footer(entry)
             return None
         by_text.setdefault(text, source.path)
-    schemas = {path: _schema(path) for path in by_text.values()}
+    try:
+        schemas = {path: _schema(path) for path in by_text.values()}
+    except FileNotFoundError:
+        return None
     (first, wanted), *others = schemas.items()
     for path, schema in others:
         if schema != wanted:
