@@ -1,11 +1,15 @@
 """Declaring features, collecting them, asking for them."""
 
+import importlib.util
+import inspect
+import textwrap
 from types import ModuleType
 
 import numpy as np
 import polars as pl
 import pytest
 
+from quant_assets.features import catalog as catalog_module
 from quant_assets.features.catalog import Catalog, Family, feature, features_of
 from quant_assets.features.schema import FEATURES, features_table
 from quant_assets.features.standard import standard_catalog
@@ -65,6 +69,83 @@ def test_a_recursive_feature_with_a_short_look_back_is_refused():
         declared("too_short", look_back=79, recursive_period=10)
     with pytest.raises(InputError, match="needs 0 at least"):
         declared("negative", look_back=-1)
+
+
+def declare(**changed):
+    """Declare a feature with some of its facts changed."""
+    facts = {
+        "name": "mine",
+        "family": Family.CUSTOM,
+        "unit": "1",
+        "inputs": ("close",),
+        "look_back": 0,
+        "source": "test",
+    }
+    return feature(**{**facts, **changed})(lambda bars: bars["close"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"inputs": ("clse",)}, "input 'clse'.*Did you mean close"),
+        ({"inputs": ("close", "level_sesion_poc")}, "Did you mean level_session_poc"),
+        ({"inputs": ("contract",)}, "with the input 'contract'"),
+        ({"inputs": ("zzzz",)}, "Use open, high"),
+        ({"look_back": 1.5}, "a look-back of 1.5 bars.*as a whole number"),
+        ({"look_back": True}, "a look-back of True bars"),
+        ({"look_back": None}, "a look-back of None bars"),
+        ({"look_back": lambda _: -3}, "a look-back of -3 bars"),
+        ({"look_back": lambda timeframe: 60 / timeframe.minutes}, "a look-back of 60.0 bars"),
+        ({"look_back": 799, "multiple": 10, "recursive_period": 10}, "it needs 800 at least"),
+        ({"multiple": 0}, "on bars 0 times as long"),
+        ({"multiple": 2.0}, "on bars 2.0 times as long"),
+        ({"multiple": 4, "nulls": "pass"}, "with nulls='pass'"),
+        ({"nulls": "skip"}, "with nulls='skip'"),
+    ],
+    ids=str,
+)
+def test_a_declaration_that_contradicts_itself_is_refused(changed, message):
+    """At the decorator, not in the midst of a night's work."""
+    with pytest.raises(InputError, match=f"(?s){message}"):
+        declare(**changed)
+
+
+def test_a_look_back_that_fails_on_another_timeframe_is_refused_there():
+    """It is asked for a minute when declared, and for the timeframe when used."""
+    one = declare(look_back=lambda timeframe: 60 if timeframe == MINUTE else -1)
+    with pytest.raises(InputError, match="a look-back of -1 bars"):
+        one.look_back_bars(Timeframe.parse("5m"))
+
+
+def test_the_file_of_a_user_works_as_the_module_says(tmp_path):
+    """The example of the catalogue's own docstring, in a file of its own."""
+    example = inspect.getdoc(catalog_module).split("from modules:")[1].split("catalog =")[0]
+    body = textwrap.dedent(example).replace(
+        "return ...",
+        'return bars["close"] / sliding_window_view(padded(bars, period), period).max(1)',
+    )
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import numpy as np\n"
+        "from numpy.lib.stride_tricks import sliding_window_view\n"
+        "from quant_assets.features.catalog import BarArrays, Family, feature\n"
+        "from quant_assets.indicators.arrays import FloatArray\n"
+        "def padded(bars, period):\n"
+        "    return np.concatenate([np.full(period - 1, np.nan), bars['high']])\n" + body
+    )
+    spec = importlib.util.spec_from_file_location("mine", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    bars = joined_bars(2, 40, seed=2)
+    found = compute_features(
+        bars,
+        session=session_of(1),
+        timeframe=MINUTE,
+        catalog=standard_catalog().extended(*features_of(module)),
+    )
+    expected = bars["close"] / bars["high"].rolling_max(10)
+    assert found.columns[2:] == [*standard_catalog().names, "close_to_high_10"]
+    assert found["close_to_high_10"].equals(expected[40:].alias("close_to_high_10"))
 
 
 @pytest.mark.parametrize("name", ["", "Close", "1st", "a-b", "session", "bar_start", "x" * 64])
