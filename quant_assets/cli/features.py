@@ -9,10 +9,61 @@ import typer
 if TYPE_CHECKING:
     from quant_assets.workflows.leak_check import LeakReport
 
-_WIDTH = 150
+_WIDTH = 170
 """Columns of a page or pipe, which has no width of its own."""
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+
+
+def features(
+    symbol: Annotated[str | None, typer.Option(help="Only this symbol.")] = None,
+    json: Json = False,
+) -> None:
+    """List the features there are, with what the lake holds of them and how far they have moved."""
+    from quant_assets.workflows.feature_catalog import feature_catalog
+    from quant_assets.workflows.workspace import Workspace
+
+    frame = feature_catalog(Workspace.open(), symbol=symbol)
+    rows = frame.to_dicts()
+    if json:
+        _print_json(rows)
+        return
+    _print_table(_LISTED, [_shown(row) for row in rows], numbers=_LISTED_NUMBERS)
+    periods = dict.fromkeys((row["symbol"], row["training_period"]) for row in rows)
+    for name, period in periods:
+        if name:
+            typer.echo(f"{name}: training period {period}", err=True)
+    made = frame.filter(frame["sessions_with_values"] > 0)["name"].n_unique()
+    closing = f"{made} with values" if made else "nothing made yet: quant materialize features"
+    typer.echo(f"{frame['name'].n_unique()} features, {closing}")
+
+
+_LISTED = {
+    "name": "feature",
+    "symbol": "symbol",
+    "timeframe": "bars",
+    "family": "family",
+    "unit": "unit",
+    "parameters": "parameters",
+    "version": "version",
+    "look_back_bars": "look-back bars",
+    "coverage": "coverage %",
+    "first_session": "first",
+    "last_session": "last",
+    "null_share": "null %",
+    "drift": "drift",
+}
+_LISTED_NUMBERS = ("version", "look_back_bars", "coverage", "null_share", "drift")
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of the catalogue as a reader wants it."""
+    shares = {
+        name: None if row[name] is None else f"{100 * row[name]:.1f}"
+        for name in ("coverage", "null_share")
+    }
+    drift = None if row["drift"] is None else f"{row['drift']:.3f}"
+    return {**row, **shares, "drift": drift}
 
 
 def check_leaks(

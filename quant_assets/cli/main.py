@@ -11,7 +11,7 @@ import typer
 
 from quant_assets.cli.bronze import bronze
 from quant_assets.cli.demo import demo
-from quant_assets.cli.features import check_leaks
+from quant_assets.cli.features import check_leaks, features
 from quant_assets.cli.footprint import footprint
 from quant_assets.cli.ingest import ingest
 from quant_assets.cli.lake import lake
@@ -35,6 +35,7 @@ app.command()(bars)
 app.command()(bronze)
 app.command()(footprint)
 app.command()(leaderboard)
+app.command()(features)
 app.command("check-leaks")(check_leaks)
 app.command()(peek)
 app.add_typer(lake, name="lake")

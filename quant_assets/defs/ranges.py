@@ -25,6 +25,8 @@ from quant_assets.workflows.workspace import Workspace
 RangeEvents = Iterator[dg.MaterializeResult[None]]
 Picture = Callable[[LakeView, Sequence[Outcome]], bytes | None]
 """Draws one PNG of a range for the UI, or nothing where there is nothing to see."""
+Check = Callable[[LakeView, Sequence[Outcome]], dg.AssetCheckResult]
+"""Judges what a range has made; the asset declares its spec beside `range_checks`."""
 
 ALL_MADE = "all_sessions_made"
 NONE_MISSING = "no_session_missing"
@@ -52,6 +54,7 @@ def materialize_range(
     workspace: Workspace,
     *,
     picture: Picture | None = None,
+    checks: Sequence[Check] = (),
 ) -> RangeEvents:
     """Make what is not fresh of the run's partitions, and tell Dagster each one's version.
 
@@ -77,7 +80,8 @@ def materialize_range(
     bad = [outcome for outcome in outcomes if outcome.status in BROKEN]
     # Dagster copies the result's metadata to each partition: what is told once a run stands
     # only on the last event, which is the one that an asset's page shows.
-    yield dg.MaterializeResult(check_results=_checks(outcomes, bad))
+    judged = [check(view, outcomes) for check in checks]
+    yield dg.MaterializeResult(check_results=[*_checks(outcomes, bad), *judged])
     partitions = sorted(set(owners.values()))
     totals = _totals(outcomes, getattr(recipe, "shares", ())) | _picture(picture, view, outcomes)
     for partition in partitions:

@@ -49,18 +49,22 @@ def scramble(frame: pl.DataFrame, *, rng: np.random.Generator) -> pl.DataFrame:
     payload = [name for name in frame.columns if name not in KEYS]
     if not payload:
         return frame
-    order = rng.permutation(frame.height)
-    shuffled = frame.select(payload)[order]
+    shuffled = frame.select(payload)[rng.permutation(frame.height)]
     numbers = [name for name in payload if frame[name].dtype.is_numeric()]
-    changed = [_scaled(shuffled[name], rng=rng) for name in numbers]
-    return frame.with_columns(shuffled).with_columns(changed)
+    types = pl.Schema({name: frame[name].dtype for name in numbers})
+    factors = _factors((frame.height, len(numbers)), rng=rng)
+    # What is too large for an integer column becomes null.
+    scaled = shuffled.select(numbers) * pl.DataFrame(factors, schema=numbers)
+    changed = scaled.cast(types, strict=False)
+    # Built anew: `with_columns` would make an expression of each of a hundred columns.
+    columns = frame.to_dict() | shuffled.to_dict() | changed.to_dict()
+    return pl.DataFrame([columns[name] for name in frame.columns])
 
 
-def _scaled(column: pl.Series, *, rng: np.random.Generator) -> pl.Series:
-    """Return a column times random factors, in its own type; what is too large for it is null."""
-    common = np.exp(rng.uniform(np.log(_LEAST_FACTOR), np.log(_MOST_FACTOR)))
-    factors = pl.Series(common * rng.uniform(0.5, 2.0, column.len()))
-    return (column * factors).cast(column.dtype, strict=False)
+def _factors(shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:
+    """Return a factor for each row and column: one of the column times one of its own."""
+    common = np.exp(rng.uniform(np.log(_LEAST_FACTOR), np.log(_MOST_FACTOR), shape[1]))
+    return np.asarray(common * rng.uniform(0.5, 2.0, shape))
 
 
 def choose_cuts(frame: pl.DataFrame, *, count: int, seed: int) -> list[datetime]:

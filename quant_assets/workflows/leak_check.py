@@ -2,11 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Protocol
 
 import polars as pl
 
@@ -29,8 +28,10 @@ from quant_assets.market.timeframes import Timeframe
 from quant_assets.storage.feature_files import SUFFIX, load_feature_file
 from quant_assets.storage.index import Entry
 from quant_assets.workflows.feature_files import catalog_of, user_files
-from quant_assets.workflows.recipe import Key, Plan
+from quant_assets.workflows.ranges import Outcome
+from quant_assets.workflows.recipe import NotDue, Status
 from quant_assets.workflows.recipes.neighbours import BARS, research_history, stacked
+from quant_assets.workflows.recomputation import RecomputableRecipe
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
@@ -158,30 +159,6 @@ def _history(view: LakeView, symbol: str, timeframe: str | None) -> list[Entry]:
 
 
 @dataclass(frozen=True)
-class Recomputation:
-    """How a partition's rows come from bars.
-
-    Parameters
-    ----------
-    compute
-        From bars, of which rows after a stamp may be gone or changed, to the partition's columns.
-    bars
-        The bars that it was made from, all inputs beside them.
-    """
-
-    compute: Callable[[pl.DataFrame], pl.DataFrame]
-    bars: pl.DataFrame
-
-
-class Recomputable(Protocol):
-    """A recipe whose partitions can be computed again from changed bars."""
-
-    def recomputation(self, view: LakeView, key: Key, plan: Plan) -> Recomputation:
-        """Return how the partition of a plan was made."""
-        ...
-
-
-@dataclass(frozen=True)
 class LeakOutcome:
     """What the law says of one stored partition.
 
@@ -245,3 +222,30 @@ def leak_outcome(
     except _FAILURES as raised:
         error = " ".join(f"{type(raised).__name__}: {raised}".split())
     return LeakOutcome(len(cuts), tuple(sorted(leaks)), time.monotonic() - started, error)
+
+
+def last_made(outcomes: Sequence[Outcome]) -> Outcome | None:
+    """Return the partition of a range that was made last, or None where nothing was made."""
+    made = [one for one in outcomes if one.status is Status.MADE and one.rows]
+    return max(made, key=lambda one: one.key) if made else None
+
+
+def leaks_of_last_made(
+    view: LakeView, recipe: RecomputableRecipe, outcomes: Sequence[Outcome], *, seed: int = 0
+) -> LeakOutcome | None:
+    """Hold the last partition that a range has made against the law.
+
+    Returns
+    -------
+    LeakOutcome or None
+        None where nothing was made, or its inputs have gone meanwhile.
+    """
+    newest = last_made(outcomes)
+    if newest is None:
+        return None
+    plan = recipe.plan(view, newest.key)
+    if isinstance(plan, NotDue):
+        return None
+    again = recipe.recomputation(view, newest.key, plan)
+    stored = view.read(newest.entries[0])
+    return leak_outcome(again.compute, again.bars, stored, session=newest.key.session, seed=seed)

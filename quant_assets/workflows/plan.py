@@ -30,8 +30,9 @@ LEFT = "its input is gone"
 _ABOVE = {
     "model": frozenset({"training_set"}),
     "backtest": frozenset({"bars", "predictions"}),
+    "feature_catalog": frozenset({"features", "model"}),
     "leaderboard": frozenset({"backtest", "tear_sheet"}),
-    "warehouse": frozenset({*recipes(), "model", "backtest", "leaderboard"}),
+    "warehouse": frozenset({*recipes(), "model", "backtest", "feature_catalog", "leaderboard"}),
 }
 """What an asset by strategy, or an unpartitioned one, reads."""
 

@@ -11,6 +11,7 @@ from quant_assets.models.schema import MODELS
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.warehouse import read_version, views_version
 from quant_assets.workflows.calendars import are_sessions_stored
+from quant_assets.workflows.feature_catalog import feature_catalog_reason
 from quant_assets.workflows.leaderboard import is_leaderboard_stored
 from quant_assets.workflows.pages import (
     LEADERBOARD_PAGE,
@@ -125,6 +126,7 @@ BY_STRATEGY: Mapping[str, StrategyReason] = {
 
 ONCE: Mapping[str, Reason] = {
     "sessions": sessions_reason,
+    "feature_catalog": feature_catalog_reason,
     "leaderboard": leaderboard_reason,
     "warehouse": warehouse_reason,
 }

@@ -26,7 +26,7 @@ SYMBOL_DATE_ASSETS = {
 }
 STRATEGY_ASSETS = {"backtest", "model", "tear_sheet"}
 CONTRACT_ASSETS = {"contract_json", "contract_parquet"}
-WHOLE_ASSETS = {"leaderboard", "sessions", "warehouse"}
+WHOLE_ASSETS = {"feature_catalog", "leaderboard", "sessions", "warehouse"}
 
 
 @pytest.fixture(scope="module")

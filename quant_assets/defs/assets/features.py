@@ -3,6 +3,7 @@
 import dagster as dg
 
 from quant_assets.defs.graph import SYMBOL_DATES, TABULAR
+from quant_assets.defs.leak_checks import check_last_made, knows_no_future
 from quant_assets.defs.partitions import RANGES, look_back_mapping
 from quant_assets.defs.ranges import RangeEvents, materialize_range, range_checks
 from quant_assets.resources.workspace import WorkspaceResource
@@ -24,7 +25,7 @@ LOOK_BACK_SESSIONS = 5
     partitions_def=SYMBOL_DATES,
     backfill_policy=RANGES,
     kinds=TABULAR,
-    check_specs=range_checks("features"),
+    check_specs=[*range_checks("features"), knows_no_future("features")],
 )
 def features(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
     """What each bar looks like at its end, in numbers: the catalogue, and the user's own features.
@@ -34,4 +35,10 @@ def features(context: dg.AssetExecutionContext, workspace: WorkspaceResource) ->
 
     A value knows its own bar and the bars before it, also of earlier sessions, and no later one.
     """
-    yield from materialize_range(context, FeaturesRecipe(), workspace.open())
+    recipe = FeaturesRecipe()
+    yield from materialize_range(
+        context,
+        recipe,
+        workspace.open(),
+        checks=[lambda view, outcomes: check_last_made(view, recipe, outcomes)],
+    )

@@ -19,7 +19,7 @@ from quant_assets.workflows.warehouse import warehouse_views
 
 @dg.asset(
     group_name=Stage.WAREHOUSE.value,
-    deps=["leaderboard", "sessions"],
+    deps=["feature_catalog", "leaderboard", "sessions"],
     kinds={"duckdb"},
 )
 def warehouse(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:

@@ -1,5 +1,7 @@
 """Features of a session: its bars, as many before as the longest look-back needs, and more."""
 
+from functools import partial
+
 from quant_assets.features.catalog import Catalog
 from quant_assets.features.schema import features_table
 from quant_assets.features.window import compute_features
@@ -8,6 +10,7 @@ from quant_assets.workflows.feature_files import catalog_of, user_code
 from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
 from quant_assets.workflows.recipes.feature_sources import find_sources, window_frame
 from quant_assets.workflows.recipes.neighbours import bars_before, research_bars
+from quant_assets.workflows.recomputation import Recomputation
 from quant_assets.workflows.view import LakeView, versions
 
 
@@ -57,23 +60,28 @@ class FeaturesRecipe:
             origin=here.origin,
         )
 
+    def recomputation(self, view: LakeView, key: Key, plan: Plan) -> Recomputation:
+        """Return the session's window, and what makes features of it."""
+        compute = partial(
+            compute_features,
+            session=key.session,
+            timeframe=Timeframe.parse(plan.parameters["timeframe"]),
+            names=plan.parameters["features"],
+            catalog=self.catalog(view),
+        )
+        return Recomputation(compute, window_frame(view, plan.payload))
+
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:
         """Compute them on the session's window."""
         names, timeframe = plan.parameters["features"], plan.parameters["timeframe"]
-        catalog = self.catalog(view)
-        frame = compute_features(
-            window_frame(view, plan.payload),
-            session=key.session,
-            timeframe=Timeframe.parse(timeframe),
-            names=names,
-            catalog=catalog,
-        )
+        making = self.recomputation(view, key, plan)
+        frame = making.compute(making.bars)
         nulls = {name: frame[name].null_count() for name in frame.columns[2:]}
         cells = frame.height * len(nulls)
         return Made(
             (
                 MadeFile(
-                    features_table(names, catalog=catalog),
+                    features_table(names, catalog=self.catalog(view)),
                     {"timeframe": timeframe, "symbol": key.symbol},
                     frame,
                     {"null_share": sum(nulls.values()) / max(1, cells), "nulls": nulls},
