@@ -152,9 +152,11 @@ def _columns(
 
     With them comes where they are NaN, for those that are so anywhere.
     """
-    # One turn from frame to arrays is much cheaper than one a column.
-    read = pl.DataFrame([bars[name].cast(pl.Float64) for name in names])
-    table: FloatArray = read.to_numpy(order="fortran").T.reshape(len(names), bars.height)
+    table = np.empty((len(names), bars.height))
+    for row, name in zip(table, names, strict=True):
+        # Column by column: a frame's own turn waits for Polars' threads, long on a busy machine.
+        column = bars[name]
+        row[:] = (column if column.dtype == pl.Float64 else column.cast(pl.Float64)).to_numpy()
     lacks = ~np.isfinite(table)
     if lacks.any():
         table = np.where(lacks, np.nan, table)

@@ -90,11 +90,10 @@ def _columns(chosen: Sequence[Feature], values: FloatArray) -> list[pl.Series]:
             row[~_is_label(row)] = np.nan
     # One turn from array to column is much cheaper than one a feature.
     column = pl.Series(values.ravel(), nan_to_null=True, dtype=pl.Float64)
+    parts = (column.slice(at * n_rows, n_rows).alias(one.name) for at, one in enumerate(chosen))
     return [
-        column.slice(at * n_rows, n_rows)
-        .cast(pl.Int8 if one.family is Family.REGIME else pl.Float64)
-        .alias(one.name)
-        for at, one in enumerate(chosen)
+        part.cast(pl.Int8) if one.family is Family.REGIME else part
+        for part, one in zip(parts, chosen, strict=True)
     ]
 
 
@@ -151,7 +150,7 @@ def _cut(
 
 def _start_ns(bars: pl.DataFrame) -> IntArray:
     """Return the starts of bars in nanoseconds UTC."""
-    return bars["bar_start"].cast(UTC_NS).to_physical().to_numpy()
+    return bars["bar_start"].cast(UTC_NS).cast(pl.Int64).to_numpy()
 
 
 def _rises(start_ns: IntArray) -> bool:
