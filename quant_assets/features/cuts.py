@@ -28,15 +28,24 @@ def changed_frames(
     """Yield for each cut the bars with what lies after it removed, and with it scrambled."""
     seen: Counter[datetime] = Counter()
     for cut in cuts:
-        known = frame.filter(pl.col("bar_start") <= cut)
+        known, future = split_at(frame, cut)
         if "removed" in changes:
             yield cut, "removed", known
         if "scrambled" in changes:
-            future = frame.filter(pl.col("bar_start") > cut)
             again = [seen[cut]] if seen[cut] else []
             rng = np.random.default_rng([seed, int(cut.timestamp()) % 2**32, *again])
             yield cut, "scrambled", pl.concat([known, scramble(future, rng=rng)])
         seen[cut] += 1
+
+
+def split_at(frame: pl.DataFrame, cut: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows up to and with a stamp, and those after it, each in their order."""
+    starts = frame["bar_start"]
+    if not starts.is_sorted():
+        is_known = starts <= cut
+        return frame.filter(is_known), frame.filter(~is_known)
+    count = int(starts.search_sorted(cut, side="right"))
+    return frame[:count], frame[count:]
 
 
 def scramble(frame: pl.DataFrame, *, rng: np.random.Generator) -> pl.DataFrame:

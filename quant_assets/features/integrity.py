@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from quant_assets.features.cuts import CHANGES, KEYS, Change, changed_frames
+from quant_assets.features.cuts import CHANGES, KEYS, Change, changed_frames, split_at
 
 _FAILURES = (Exception, pl.exceptions.PanicException)
 """What a function of a user's may raise; a panic of polars is no Exception."""
@@ -252,7 +252,7 @@ class _Columns:
 
     def differences(self, found: pl.DataFrame, *, cut: datetime, change: Change) -> Iterator[Leak]:
         """Yield a leak for each column in both that differs at or before the cut."""
-        after = found.filter(pl.col("bar_start") <= cut)
+        after, _ = split_at(found, cut)
         if not after["bar_start"].is_sorted():
             after = after.sort("bar_start")
         height = int(self._frame["bar_start"].search_sorted(cut, side="right"))
