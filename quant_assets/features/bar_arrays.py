@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import numpy as np
+
 from quant_assets.indicators.arrays import FloatArray, IntArray
 from quant_assets.market.timeframes import Timeframe
 
 Result = TypeVar("Result")
+Values = TypeVar("Values", FloatArray, IntArray)
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class BarArrays:
     Parameters
     ----------
     columns
-        The declared inputs, read-only float64 arrays of shape (n,).
+        The declared inputs, float64 arrays of shape (n,). All arrays are read-only.
     bar_start_ns
         Start of each bar, int64 nanoseconds UTC, shape (n,).
     bar_of_session
@@ -42,13 +45,23 @@ class BarArrays:
         """Return an indicator of the named columns, computed once for all features that ask.
 
         Features share it where they declare the same inputs and see the same bars: three features
-        of one MACD cost one.
+        of one MACD cost one. What an indicator returns, an array or several, becomes read-only.
         """
         key = (indicator, names, tuple(parameters.items()))
         if key not in self._made:
-            self._made[key] = indicator(*(self.columns[name] for name in names), **parameters)
+            made = indicator(*(self.columns[name] for name in names), **parameters)
+            for array in made if isinstance(made, tuple) else (made,):
+                if isinstance(array, np.ndarray):
+                    read_only(array)
+            self._made[key] = made
         result: Result = self._made[key]
         return result
+
+
+def read_only(array: Values) -> Values:
+    """Return an array that no feature can change for the next one."""
+    array.flags.writeable = False
+    return array
 
 
 Compute = Callable[..., FloatArray]

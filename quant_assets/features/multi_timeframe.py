@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quant_assets.features.bar_arrays import BarArrays
+from quant_assets.features.bar_arrays import BarArrays, read_only
 from quant_assets.indicators.arrays import FloatArray, IntArray
 from quant_assets.indicators.kernels import FIRST, HIGHEST, LAST, LOWEST, TOTAL, aggregated
 from quant_assets.market.timeframes import Timeframe
@@ -69,12 +69,13 @@ def _put_together(
 ) -> BarArrays:
     """Return the longer bars between neighbouring edges."""
     columns = {
-        name: aggregated(values, edges, HOW.get(name, LAST)) for name, values in own.columns.items()
+        name: read_only(aggregated(values, edges, HOW.get(name, LAST)))
+        for name, values in own.columns.items()
     }
     ends_inside = own.bar_of_session[edges[1:] - 1] >= 0
     return BarArrays(
         columns=columns,
-        bar_start_ns=start_ns[edges[:-1]],
-        bar_of_session=np.arange(len(ends_inside)) - np.count_nonzero(~ends_inside),
+        bar_start_ns=read_only(start_ns[edges[:-1]]),
+        bar_of_session=read_only(np.arange(len(ends_inside)) - np.count_nonzero(~ends_inside)),
         timeframe=longer,
     )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from quant_assets.features.bar_arrays import BarArrays
+from quant_assets.features.bar_arrays import BarArrays, read_only
 from quant_assets.features.catalog import Feature
 from quant_assets.features.multi_timeframe import LongerBars
 from quant_assets.indicators.arrays import FlagArray, FloatArray, IntArray
@@ -66,8 +66,8 @@ class Stretch:
         return cls(
             columns=columns,
             missing=missing,
-            bar_start_ns=start_ns,
-            bar_of_session=np.arange(bars.height) - n_history,
+            bar_start_ns=read_only(start_ns),
+            bar_of_session=read_only(np.arange(bars.height) - n_history),
             new_contract=new_contract,
             rolls=bool(new_contract.any()),
             n_history=n_history,
@@ -160,8 +160,7 @@ def _columns(
     lacks = ~np.isfinite(table)
     if lacks.any():
         table = np.where(lacks, np.nan, table)
-    table.flags.writeable = False
-    columns = dict(zip(names, table, strict=True))
+    columns = dict(zip(names, read_only(table), strict=True))
     return columns, {name: rows for name, rows in zip(names, lacks, strict=True) if rows.any()}
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import textwrap
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -227,18 +228,23 @@ def test_a_function_that_returns_another_length_is_refused():
         )
 
 
-def test_a_feature_cannot_change_the_bars_of_the_next():
-    """The arrays it is handed are read-only."""
-    one = feature(
-        name="thief", family=Family.CUSTOM, unit="1", inputs=("close",), look_back=0, source="test"
-    )(lambda bars: np.multiply(bars["close"], 2.0, out=bars["close"]))
+THEFTS = {
+    "a_column": lambda bars: np.multiply(bars["close"], 2.0, out=bars["close"]),
+    "the_starts": lambda bars: np.add(bars.bar_start_ns, 1, out=bars.bar_start_ns),
+    "the_numbers": lambda bars: np.add(bars.bar_of_session, 1, out=bars.bar_of_session),
+    "what_is_shared": lambda bars: bars.shared(np.negative, "close").fill(0.0),
+    "one_of_what_is_shared": lambda bars: bars.shared(np.modf, "close")[1].fill(0.0),
+}
+
+
+@pytest.mark.parametrize("multiple", [1, 2])
+@pytest.mark.parametrize("steal", THEFTS.values(), ids=THEFTS)
+def test_a_feature_cannot_change_the_bars_of_the_next(steal, multiple):
+    """The arrays it is handed are read-only, its own bars' and longer ones'."""
+    one = replace(declare(multiple=multiple), compute=steal)
+    bars, session = random_bars(1, 8, seed=0), session_of(0)
     with pytest.raises(ValueError, match="read-only"):
-        compute_features(
-            random_bars(1, 5, seed=0),
-            session=session_of(0),
-            timeframe=MINUTE,
-            catalog=Catalog((one,)),
-        )
+        compute_features(bars, session=session, timeframe=MINUTE, catalog=Catalog((one,)))
 
 
 def test_the_tables_columns_follow_the_catalogue_whatever_the_order_of_names():

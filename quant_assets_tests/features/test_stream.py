@@ -61,7 +61,7 @@ def test_a_hundred_thousand_bars_in_chunks_of_any_size_give_the_bits_of_batch():
 
 def test_bar_by_bar_gives_the_bits_of_batch():
     """Two sessions and the start of a third, a bar at a time."""
-    bars = market(3, 300, seed=63)[:620]
+    bars = market(3, 200, seed=63)[:430]
     stream = FeatureStream(timeframe=MINUTE)
     assert_same_bits(in_chunks(bars, range(bars.height + 1), stream), in_batch(bars))
 
