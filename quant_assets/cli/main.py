@@ -16,6 +16,7 @@ from quant_assets.cli.footprint import footprint
 from quant_assets.cli.ingest import ingest
 from quant_assets.cli.lake import lake
 from quant_assets.cli.materialize import materialize, plan
+from quant_assets.cli.models import models, train
 from quant_assets.cli.tables import bars, leaderboard, peek, roll_map
 from quant_assets.cli.ui import ui
 
@@ -30,6 +31,7 @@ app.command()(ui)
 app.command()(ingest)
 app.command()(materialize)
 app.command()(plan)
+app.command()(train)
 app.command("roll-map")(roll_map)
 app.command()(bars)
 app.command()(bronze)
@@ -38,6 +40,7 @@ app.command()(leaderboard)
 app.command()(features)
 app.command("check-leaks")(check_leaks)
 app.command()(peek)
+app.add_typer(models, name="models")
 app.add_typer(lake, name="lake")
 
 

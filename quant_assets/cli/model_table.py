@@ -30,8 +30,9 @@ def print_models(listed: "Sequence[ListedModel]") -> None:
         print("No model is stored or registered: train one with quant train STRATEGY")
         return
     table = Table(box=None, pad_edge=False)
-    for title in ("strategy", "version", "model", "alias", "estimator", "symbols"):
-        table.add_column(title)
+    for title in ("strategy", "version", "model", "alias", "estimator"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("symbols")
     for title in ("rows", "AUC", "log loss", "of base rate"):
         table.add_column(title, justify="right")
     for one in listed:

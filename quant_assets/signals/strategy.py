@@ -217,7 +217,7 @@ def default_strategy(asset_class: str, timeframe: str) -> Strategy:
         timeframe=bar.name,
         label=LabelSpec(sl=float(f"{target / 2:.2g}"), tp=target, horizon_bars=horizon),
         splits=SplitSpec(n_folds=3, min_train_sessions=250 if bar.is_daily else 1, embargo_bars=1),
-        decision=DecisionSpec(threshold=0.4, side="long"),
+        decision=DecisionSpec(threshold=0.36, side="long"),
         capital=100_000.0,
         qty=_QTY.get(asset_class, 1.0),
     )

@@ -12,6 +12,9 @@ from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.landing.report import FileReport
 from quant_assets.workflows.workspace import INSTRUMENTS_FILE, Workspace
 
+REFERENCES = {"GC": "ES", "GBPUSD": "EURUSD", "QSYN": "MOMO"}
+"""Symbols whose cross-asset features are told, and what they are compared with."""
+
 LANDED = ("raw_bars", "raw_ticks", "raw_status")
 
 
@@ -31,7 +34,7 @@ def land_demo_market(root: Path, *, seed: int) -> list[FileReport]:
         sessions_by_calendar=demo_sessions(workspace.calendars),
     )
     _name_instruments(root / INSTRUMENTS_FILE)
-    _set_start(root / SETTINGS_FILE)
+    _write_settings(root / SETTINGS_FILE)
     return list(ingest_files(Workspace.open(root), files))
 
 
@@ -42,13 +45,17 @@ def _name_instruments(path: Path) -> None:
         path.write_text(f"# Synthetic stocks of the demo.\n{yaml.safe_dump(invented)}")
 
 
-def _set_start(path: Path) -> None:
-    """Let the date partitions start where the market does, so that the UI shows it at once."""
+def _write_settings(path: Path) -> None:
+    """Let the date partitions start where the market does, and symbols be compared in pairs."""
     if not path.exists():
-        start = FIRST_SESSION.replace(day=1).isoformat()
-        path.write_text(
-            f"# Demo: partitions start with its market.\npartitions:\n  start: {start}\n"
-        )
+        settings = {
+            "partitions": {"start": FIRST_SESSION.replace(day=1).isoformat()},
+            "universe": [
+                {"symbol": symbol, "reference": other} for symbol, other in REFERENCES.items()
+            ],
+        }
+        told = "# Demo: partitions start with its market; symbols are compared in pairs.\n"
+        path.write_text(told + yaml.safe_dump(settings, sort_keys=False))
 
 
 def check_synthetic(workspace: Workspace) -> None:
