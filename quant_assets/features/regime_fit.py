@@ -152,20 +152,23 @@ def _thinned(rows: FloatArray) -> FloatArray:
     """Return at most `MOST_ROWS` rows, evenly spaced from the first on."""
     if rows.shape[0] <= MOST_ROWS:
         return rows
-    return rows[np.arange(MOST_ROWS) * rows.shape[0] // MOST_ROWS]
+    places = np.arange(MOST_ROWS) * rows.shape[0] // MOST_ROWS
+    thinned: FloatArray = rows[places]
+    return thinned
 
 
 def _too_alike(volatility: FloatArray, rules: RegimeSettings) -> bool:
     """Whether rows differ in fewer volatilities than there are regimes."""
     regimes = max(rules.mixture_components, rules.volatility_clusters)
-    return np.unique(volatility).shape[0] < regimes
+    return bool(np.unique(volatility).shape[0] < regimes)
 
 
 def _scales(rows: FloatArray) -> FloatArray:
     """Return the deviation of each column, 1 where it is constant."""
     deviations = rows.std(axis=0)
     is_flat = deviations <= _FLAT * np.abs(rows).max(axis=0)
-    return np.where(is_flat, 1.0, deviations)
+    scales: FloatArray = np.where(is_flat, 1.0, deviations)
+    return scales
 
 
 def _mixture(rows: FloatArray, components: int) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -31,6 +31,7 @@ from quant_assets.features.regime_schema import (
 from quant_assets.indicators.arrays import FloatArray, IntArray
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.periods import week_of
+from quant_assets.market.timeframes import Timeframe
 from quant_assets.settings.model import RegimeSettings
 
 LOOK_BACK_BARS = PERIOD
@@ -38,6 +39,18 @@ LOOK_BACK_BARS = PERIOD
 
 _SESSIONS_A_PERIOD = {"session": 1, "week": 5, "month": 23}
 """Most sessions between two refits."""
+
+
+def rules_for(rules: RegimeSettings, timeframe: Timeframe) -> RegimeSettings:
+    """Return the rules of bars of some length.
+
+    A session has one daily bar: a window is then of twice the fewest rows at least, for a window
+    of months of daily bars would never hold enough.
+    """
+    if not timeframe.is_daily:
+        return rules
+    sessions = max(rules.window_sessions, 2 * rules.least_rows)
+    return rules.model_copy(update={"window_sessions": sessions})
 
 
 def is_refit(session: date, before: date | None, rules: RegimeSettings) -> bool:

@@ -24,6 +24,8 @@ PLAIN_TABLES = {
     "contract_table": "contract_table",
     "momentum_days": "momentum_days",
     "roll_map": "roll_map",
+    "regimes": "regimes",
+    "regime_models": "regime_models",
     "feature_catalog": "feature_catalog",
     "training_set": "training_set",
     "predictions": "predictions",

@@ -17,9 +17,11 @@ from quant_assets.features.regimes import (
     ingredients_of,
     is_refit,
     label_session,
+    rules_for,
     standing_sessions,
     walk_forward,
 )
+from quant_assets.market.timeframes import Timeframe
 from quant_assets.settings.model import RegimeSettings
 from quant_assets_tests.features.markets import cuts_of, random_bars, session_of, with_breaks
 from quant_assets_tests.features.regime_markets import SETTLED, calendar, planted
@@ -118,6 +120,17 @@ def test_a_state_is_due_at_the_first_session_of_a_period(refit, expected):
     }
     assert due == expected
     assert is_refit(date(2024, 2, 1), date(2024, 1, 31), rules) == (refit != "week")
+
+
+def test_daily_bars_have_states_by_the_default_settings():
+    """A window of months would never hold enough rows; that of other bars is as it is set."""
+    defaults = RegimeSettings()
+    daily = rules_for(defaults, Timeframe.parse("1d"))
+    assert rules_for(defaults, Timeframe.parse("1h")) == defaults
+    bars = random_bars(240, 1, seed=13)
+    found = walk_forward(bars, sessions=calendar(240), rules=daily)
+    labelled = found.filter(pl.col("mixture_label").is_not_null())
+    assert 220 <= found["bar_start"].index_of(labelled["bar_start"][0]) <= 227
 
 
 def test_a_state_stands_until_it_is_older_than_its_window():

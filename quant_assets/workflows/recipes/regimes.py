@@ -3,7 +3,13 @@
 import polars as pl
 
 from quant_assets.features.regime_schema import REGIME_MODELS, REGIMES
-from quant_assets.features.regimes import LOOK_BACK_BARS, label_session, state_table
+from quant_assets.features.regimes import (
+    LOOK_BACK_BARS,
+    label_session,
+    rules_for,
+    state_table,
+)
+from quant_assets.market.timeframes import Timeframe
 from quant_assets.settings.model import RegimeSettings
 from quant_assets.storage.index import Entry
 from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
@@ -44,7 +50,8 @@ class RegimesRecipe:
         here = research_bars(view, key.symbol, key.session)
         if here is None:
             return NotDue(Status.NOT_DUE, "no bars")
-        rules = view.workspace.settings.regimes
+        timeframe = Timeframe.parse(here.levels["timeframe"])
+        rules = rules_for(view.workspace.settings.regimes, timeframe)
         before = bars_before(view, here, LOOK_BACK_BARS)
         earlier = earlier_states(view, here, rules)
         refits = refits_at(view, key.symbol, key.session, rules)
@@ -54,20 +61,19 @@ class RegimesRecipe:
         return Plan(
             inputs=before.inputs | window.inputs | earlier.inputs | versions([here]),
             parameters={
-                "timeframe": here.levels["timeframe"],
+                "timeframe": timeframe.name,
                 "regimes": rules.model_dump(mode="json"),
                 "states": earlier.days,
                 "known_at": start_ns if refits else None,
             },
             needs=tuple(dict.fromkeys(needs)),
-            payload=(here, before.entries, earlier, window, start_ns),
+            payload=(here, before.entries, earlier, window, start_ns, rules),
             origin=here.origin,
         )
 
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:
         """Fit at a refit, and label."""
-        here, before, earlier, window, start_ns = plan.payload
-        rules = view.workspace.settings.regimes
+        here, before, earlier, window, start_ns, rules = plan.payload
         state = state_before(view, here, earlier, rules)
         models, state = _refitted(view, here, window, start_ns, state, rules)
         frame = label_session(
