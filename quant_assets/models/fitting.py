@@ -19,6 +19,7 @@ from quant_assets.models.pruning import Pruned, prune_columns, prune_unhelpful, 
 from quant_assets.models.scores import log_loss
 from quant_assets.models.spec import ModelSpec, TrainingPlan
 from quant_assets.models.tail import Tail, cut_tail, plan_tail
+from quant_assets.models.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Prepared:
     n_without_value: int
 
 
+@one_thread()
 def prepare_fold(
     rows: TrainingRows, train: np.ndarray, plan: TrainingPlan, *, name: str
 ) -> Prepared:
@@ -84,6 +86,7 @@ def prepare_fold(
     return Prepared(name, tail, judge, pruned, n_lost)
 
 
+@one_thread()
 def fit_pipeline(rows: TrainingRows, fold: Prepared, plan: TrainingPlan) -> FittedPipeline:
     """Fit scaler, estimator and calibration of a prepared fold.
 

@@ -1,6 +1,7 @@
 """One thread for every numeric library: the bits do not hang on the machine's processors."""
 
 import functools
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,11 +11,40 @@ N_THREADS = 1
 shared processors."""
 
 
+class _Limit:
+    """The limit of the whole process: libraries count their threads once, not once a caller."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._held: Any = None
+
+    def enter(self) -> None:
+        """Set the limit with the first caller."""
+        with self._lock:
+            if self._inside == 0:
+                self._held = _libraries().limit(limits=N_THREADS)
+            self._inside += 1
+
+    def leave(self) -> None:
+        """Lift the limit with the last caller: until then others still compute."""
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._held.restore_original_limits()
+
+
+_LIMIT = _Limit()
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Hold BLAS and OpenMP to one thread inside the block."""
-    with _libraries().limit(limits=N_THREADS):
+    """Hold BLAS and OpenMP to one thread inside the block, whoever else enters or leaves it."""
+    _LIMIT.enter()
+    try:
         yield
+    finally:
+        _LIMIT.leave()
 
 
 @functools.cache

@@ -22,11 +22,13 @@ from quant_assets.models.estimators import (
 from quant_assets.models.prediction import column_report, predict_session
 from quant_assets.models.skops_classes import NAMED_PATHS, STORED_CLASSES
 from quant_assets.models.spec import ModelSpec
+from quant_assets.models.threads import one_thread
 from quant_assets.models.trained import TrainedModel
 from quant_assets.models.training import train_model
 from quant_assets_tests.models.market import FAST_PARAMS, FEATURES, plan_of, training_rows
 
 KINDS = list(FAST_PARAMS)
+N_WIDE = 23
 
 
 @pytest.fixture(scope="module")
@@ -89,23 +91,24 @@ def test_the_order_of_rows_and_columns_decides_nothing(models, kind):
 
 
 @pytest.fixture(scope="module")
-def texts(models) -> dict[str, tuple[str, int]]:
-    """The final estimator of each kind, and how many features it reads."""
-    return {
-        kind: (model.content.final.estimator, len(model.content.final.features))
-        for kind, model in models.items()
-    }
+def texts() -> dict[str, str]:
+    """An estimator of each kind that reads as many features as make a long product."""
+    rng = np.random.default_rng(9)
+    matrix = rng.normal(size=(400, N_WIDE))
+    target = (matrix[:, 0] + rng.normal(size=400) > 0.0).astype(float)
+    rows = Rows(matrix, target, np.ones(400))
+    return {kind: fit_estimator(plan_of(kind).model, rows, seed=2).text for kind in KINDS}
 
 
 @settings(max_examples=8, deadline=None)
 @given(n_rows=st.integers(1, 700), start=st.integers(0, 300), seed=st.integers(0, 2**31))
 def test_the_rows_beside_a_row_change_no_bit_of_its_probability(texts, n_rows, start, seed):
     """A slice of a batch is predicted as it is predicted alone."""
-    matrix = np.random.default_rng(seed).normal(size=(1000, 3))
+    matrix = np.random.default_rng(seed).normal(size=(1000, N_WIDE))
     part = slice(start, start + n_rows)
-    for kind, (text, n_features) in texts.items():
-        whole = predict_estimator(kind, text, matrix[:, :n_features])
-        alone = predict_estimator(kind, text, matrix[part, :n_features])
+    for kind, text in texts.items():
+        whole = predict_estimator(kind, text, matrix)
+        alone = predict_estimator(kind, text, matrix[part])
         assert (whole[part] == alone).all(), kind
 
 
@@ -215,3 +218,37 @@ def test_a_booster_stops_at_its_best_round(kind):
     assert made.rounds == int(np.argmin(losses)) + 1 < 30
     assert made.text == fitted(made.rounds).text
     check_estimator_text(kind, made.text, n_features=3)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if reads_null(plan_of(kind).model)])
+def test_nulls_that_tell_are_learned_and_read_back(kind):
+    """A split of nulls from all other values is stored and checked like any other."""
+    rng = np.random.default_rng(6)
+    told = rng.random(600) < 0.5
+    target = (rng.random(600) < np.where(told, 0.8, 0.2)).astype(float)
+    value = rng.normal(size=600)
+    matrix = np.column_stack([np.where(told, value, np.nan), np.where(told, np.nan, value)])
+    made = fit_estimator(plan_of(kind).model, Rows(matrix, target, np.ones(600)), seed=1)
+    check_estimator_text(kind, made.text, n_features=2)
+    proba = predict_estimator(kind, made.text, matrix)
+    assert proba[told].mean() > proba[~told].mean() + 0.1
+
+
+def test_the_limit_of_threads_lasts_until_the_last_one_leaves():
+    """A training that ends does not lift the limit of one that goes on beside it."""
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    def most() -> int:
+        return max(library["num_threads"] for library in threadpool_info())
+
+    with one_thread():
+        pass  # All libraries are loaded.
+    with threadpool_limits(2):
+        before = most()
+        first, second = one_thread(), one_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert most() == 1
+        second.__exit__(None, None, None)
+        assert most() == before == 2
