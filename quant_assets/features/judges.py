@@ -21,8 +21,8 @@ from quant_assets.features.window import compute_features
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.timeframes import Timeframe
 
-CUTS_A_SESSION, CUTS_A_STRETCH, CUTS_A_FRAME = 60, 120, 120
-"""With two sessions and two markets, more than 200 cuts of each feature by each rule."""
+CUTS_A_SESSION, CUTS_A_STRETCH, CUTS_A_FRAME = 52, 80, 120
+"""With two sessions and two markets, each feature has more than 200 cuts by its own rule."""
 
 STRETCH_BARS = 6 * SESSION_BARS
 """Bars of the stretch and of the frames that frame features are judged on."""
