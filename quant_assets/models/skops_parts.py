@@ -12,6 +12,7 @@ from quant_assets.models.stored_errors import broken_estimator
 _MAX_COUNT = 2**31 - 1
 _TREE_KEYS = {"max_depth", "node_count", "nodes", "values"}
 _LEAF = -1
+_ROUNDING = 1e-9
 
 
 def check_parts(found: Plain, stored: StoredClass, *, n_features: int) -> None:
@@ -120,6 +121,8 @@ def _check_tree(tree: Any, *, n_features: int) -> None:
         raise broken_estimator(f"a tree has not the {count} nodes that it tells")
     if not _is_numbers(values) or values.shape != (count, 1, 2):
         raise broken_estimator(f"a tree has not one value of each class for its {count} nodes")
+    if not ((values >= 0.0) & (values <= 1.0 + _ROUNDING)).all():
+        raise broken_estimator("a tree has a value that is no share of a class")
     _check_arguments(tree.arguments, n_features=n_features)
     _check_nodes(nodes, n_features=n_features)
 

@@ -127,6 +127,8 @@ def test_fewer_nodes_or_values_than_told_are_refused():
     wanted = np.load(io.BytesIO(parts[values]))
     refused(TREE, with_array(parts, values, wanted[:-1]), "one value of each class")
     refused(TREE, with_array(parts, values, wanted[:, :, :1]), "one value of each class")
+    refused(TREE, with_array(parts, values, wanted * 7.0), "no share of a class")
+    refused(TREE, with_array(parts, values, wanted * np.nan), "one value of each class")
 
 
 def test_an_array_shorter_than_its_header_is_refused():
