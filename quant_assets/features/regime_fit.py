@@ -5,7 +5,6 @@ A state is a function of the rows it is fitted on, of the settings and of the st
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,11 @@ MOST_ROWS = 8_000
 
 _TOLERANCE, _MOST_STEPS = 1e-4, 300
 """Gain in mean log likelihood below which a fit has settled, and steps after which it ends."""
+
+_AS_LIKELY = 0.1
+"""Mean log likelihood of a row by which fits may differ and still tell regimes apart as well: of
+these the one that is most alike to the state before is taken, so that regimes go on.
+"""
 
 _FLOOR = 1e-6
 """Added to variances, in squared deviations of the window, so that no component is a point."""
@@ -93,21 +97,25 @@ def fit_state(
     if _too_alike(volatility, rules):
         return None
     center, scale = mixed.mean(axis=0), _scales(mixed)
-    weights, means, covariances = _mixture((mixed - center) / scale, rules.mixture_components)
     shares, centers, variances = _clusters(volatility, rules.volatility_clusters)
-    state = RegimeState(
-        uses=uses,
-        center=center,
-        scale=scale,
-        weights=weights,
-        means=center + means * scale,
-        covariances=covariances * np.outer(scale, scale),
-        cluster_shares=shares,
-        cluster_centers=centers,
-        cluster_variances=variances,
-        n_rows=complete.shape[0],
-    )
-    return relabelled(state, order_of(state, previous))
+    fits = _mixtures((mixed - center) / scale, rules.mixture_components)
+    states = [
+        RegimeState(
+            uses=uses,
+            center=center,
+            scale=scale,
+            weights=fit.weights,
+            means=center + fit.means * scale,
+            covariances=fit.covariances * np.outer(scale, scale),
+            cluster_shares=shares,
+            cluster_centers=centers,
+            cluster_variances=variances,
+            n_rows=complete.shape[0],
+        )
+        for fit in fits
+    ]
+    ordered = [relabelled(state, order_of(state, previous)) for state in states]
+    return _most_alike(ordered, previous)
 
 
 def order_of(state: RegimeState, previous: RegimeState | None) -> IntArray:
@@ -122,11 +130,7 @@ def order_of(state: RegimeState, previous: RegimeState | None) -> IntArray:
         return order
     from scipy.optimize import linear_sum_assignment
 
-    shared = [name for name in previous.uses if name in state.uses]
-    before = [previous.uses.index(name) for name in shared]
-    now = [state.uses.index(name) for name in shared]
-    apart = previous.means[:, None, before] - state.means[None, :, now]
-    _, matched = linear_sum_assignment(((apart / previous.scale[before]) ** 2).sum(axis=2))
+    _, matched = linear_sum_assignment(_distances(state, previous))
     return np.asarray(matched, dtype=np.int64)
 
 
@@ -138,6 +142,23 @@ def relabelled(state: RegimeState, order: IntArray) -> RegimeState:
         means=state.means[order],
         covariances=state.covariances[order],
     )
+
+
+def _distances(state: RegimeState, previous: RegimeState) -> FloatArray:
+    """Return squared distances of a state's means (columns) from those of the one before."""
+    shared = [name for name in previous.uses if name in state.uses]
+    before = [previous.uses.index(name) for name in shared]
+    now = [state.uses.index(name) for name in shared]
+    apart = previous.means[:, None, before] - state.means[None, :, now]
+    squares: FloatArray = ((apart / previous.scale[before]) ** 2).sum(axis=2)
+    return squares
+
+
+def _most_alike(states: list[RegimeState], previous: RegimeState | None) -> RegimeState:
+    """Return which of several likely states goes on from the one before; the first without one."""
+    if previous is None or previous.weights.shape != states[0].weights.shape:
+        return states[0]
+    return min(states, key=lambda state: float(np.trace(_distances(state, previous))))
 
 
 def _used(rows: FloatArray) -> tuple[int, ...]:
@@ -171,13 +192,23 @@ def _scales(rows: FloatArray) -> FloatArray:
     return scales
 
 
-def _mixture(rows: FloatArray, components: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return weights, means and full covariances of a Gaussian mixture on standardised rows.
+@dataclass(frozen=True, eq=False)
+class _Mixture:
+    """A mixture on standardised rows, and the mean log likelihood of a row."""
 
-    It is fitted from the clusters of each ingredient alone, and the likeliest result is kept: the
-    usual random starts end in poorer places, and in another one from window to window. One thread
-    and nothing drawn: the bits do not depend on the machine's load or settings. A fit that has
-    not settled after all steps is taken as it is.
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    likelihood: float
+
+
+def _mixtures(rows: FloatArray, components: int) -> list[_Mixture]:
+    """Return the Gaussian mixtures, with full covariances, that are about as likely as the best.
+
+    Fits begin with the clusters of each ingredient alone, volatility first: the usual random
+    starts end in poorer places, and in another one from window to window. One thread and nothing
+    drawn: the bits do not depend on the machine's load or settings. A fit that has not settled
+    after all steps is taken as it is.
     """
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
@@ -186,11 +217,8 @@ def _mixture(rows: FloatArray, components: int) -> tuple[FloatArray, FloatArray,
         warnings.simplefilter("ignore", ConvergenceWarning)
         starts = (_start(rows, column, components) for column in range(rows.shape[1]))
         fits = [_fitted(rows, start) for start in starts if start]
-    best = max(fits, key=lambda fit: fit.lower_bound_)
-    # Rounding leaves the two triangles a bit apart; densities read the lower one.
-    lower = np.tril(best.covariances_)
-    mirrored = np.tril(lower, -1).transpose(0, 2, 1)
-    return best.weights_, best.means_, lower + mirrored
+    best = max(fit.likelihood for fit in fits)
+    return [fit for fit in fits if fit.likelihood >= best - _AS_LIKELY]
 
 
 def _start(rows: FloatArray, column: int, components: int) -> list[FloatArray] | None:
@@ -205,7 +233,7 @@ def _start(rows: FloatArray, column: int, components: int) -> list[FloatArray] |
     return np.split(rows[order], cut_line(ordered, components)[1:])
 
 
-def _fitted(rows: FloatArray, parts: list[FloatArray]) -> Any:
+def _fitted(rows: FloatArray, parts: list[FloatArray]) -> _Mixture:
     """Return the mixture that is fitted from the moments of some parts of the rows."""
     from sklearn.mixture import GaussianMixture
 
@@ -223,7 +251,11 @@ def _fitted(rows: FloatArray, parts: list[FloatArray]) -> Any:
         init_params="random_from_data",
         random_state=0,
     )
-    return model.fit(rows)
+    model.fit(rows)
+    # Rounding leaves the two triangles a bit apart; densities read the lower one.
+    lower = np.tril(model.covariances_)
+    covariances = lower + np.tril(lower, -1).transpose(0, 2, 1)
+    return _Mixture(model.weights_, model.means_, covariances, float(model.lower_bound_))
 
 
 def _clusters(ordered: FloatArray, clusters: int) -> tuple[FloatArray, FloatArray, FloatArray]:
