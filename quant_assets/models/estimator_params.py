@@ -72,7 +72,7 @@ DEFAULT_PARAMS: dict[str, dict[str, Value]] = {
         "colsample_bytree": 0.8,
         "reg_lambda": 1.0,
     },
-    "random_forest": {"n_estimators": 100, "min_samples_leaf": 20},
+    "random_forest": {"n_estimators": 100, "max_depth": 8, "min_samples_leaf": 20},
     "logistic_regression": {"max_iter": 1000},
 }
 """Small, slow learners: market labels are mostly noise."""

@@ -18,10 +18,9 @@ from quant_assets.models.boosters import (
     predict_xgboost,
 )
 from quant_assets.models.estimator_params import ModelKind, closest
-from quant_assets.models.skops_classes import NAMED_PATHS, STORED_CLASSES
+from quant_assets.models.skops_classes import NAMED_PATHS, STORED_CLASSES, import_class
 from quant_assets.models.skops_file import (
     check_skops_text,
-    import_class,
     load_skops_text,
     to_skops_text,
 )

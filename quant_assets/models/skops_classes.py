@@ -1,8 +1,9 @@
 """Classifiers of scikit-learn that can be stored: what each needs to predict, and no more."""
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Part = Literal["count", "classes", "n_classes", "array", "arrays", "word", "tree", "trees", "base"]
 """What an attribute holds, which decides how it is checked.
@@ -105,3 +106,8 @@ TREE_OF = {
     "sklearn.ensemble.AdaBoostClassifier": "sklearn.tree.DecisionTreeClassifier",
 }
 """Class of the trees that an ensemble holds."""
+
+
+def import_class(stored: StoredClass) -> Any:
+    """Return the class of a classifier that can be stored."""
+    return getattr(importlib.import_module(stored.public), stored.name)

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import functools
-import importlib
 import io
 import json
 import warnings
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from quant_assets.models.skops_classes import STORED_CLASSES, TREE_OF, StoredClass
+from quant_assets.models.skops_classes import STORED_CLASSES, TREE_OF, StoredClass, import_class
 from quant_assets.models.skops_nodes import (
     MAX_SKOPS_BYTES,
     SCHEMA_NAME,
@@ -24,11 +23,6 @@ from quant_assets.models.skops_parts import check_parts
 from quant_assets.models.stored_errors import broken_estimator
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-
-
-def import_class(stored: StoredClass) -> Any:
-    """Return the class of a classifier that can be stored."""
-    return getattr(importlib.import_module(stored.public), stored.name)
 
 
 def to_skops_text(estimator: Any, *, path: str) -> str:

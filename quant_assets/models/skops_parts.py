@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from quant_assets.models.skops_classes import STORED_CLASSES, TREE_OF, StoredClass
+from quant_assets.models.skops_classes import STORED_CLASSES, TREE_OF, StoredClass, import_class
 from quant_assets.models.skops_nodes import TREE_TYPE, Plain
 from quant_assets.models.stored_errors import broken_estimator
 
@@ -42,8 +42,6 @@ def check_parts(found: Plain, stored: StoredClass, *, n_features: int) -> None:
 
 def _check_params(given: dict[str, Any], stored: StoredClass) -> None:
     """Refuse a parameter that the class does not have, that is no single value, or adds threads."""
-    from quant_assets.models.skops_file import import_class
-
     known = set(import_class(stored)().get_params(deep=False))
     if set(given) != known:
         foreign = sorted(set(given) ^ known)

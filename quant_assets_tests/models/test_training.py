@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import polars as pl
@@ -39,24 +37,6 @@ def test_the_number_of_threads_decides_nothing(model, monkeypatch, threads):
     monkeypatch.setattr(boosters, "N_THREADS", threads)
     again = train_model(training_rows(), feature_names=FEATURES, strategy=Plan())
     assert again.model_version == model.model_version
-
-
-def test_a_fresh_process_with_another_hash_seed_makes_the_same_model(model):
-    """Neither process nor hash seed reach the model."""
-    code = (
-        "from quant_assets_tests.models.market import *\n"
-        "from quant_assets.models.training import train_model\n"
-        "m = train_model(training_rows(), feature_names=FEATURES, strategy=Plan())\n"
-        "print(m.model_version)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"PYTHONHASHSEED": "99", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == model.model_version
 
 
 def test_another_seed_makes_another_model(model):
