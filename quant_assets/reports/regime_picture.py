@@ -51,10 +51,11 @@ def _draw_closes(axes: Any, shown: pl.DataFrame) -> None:
     place = np.arange(shown.height)
     close = shown["close"].to_numpy()
     labels = shown["mixture_label"].fill_null(-1).to_numpy()
+    size = min(20.0, max(3.0, 2000.0 / max(1, shown.height)))
     for label in np.unique(labels):
         at = labels == label
         name, colour = ("no label", _NO_LABEL) if label < 0 else (str(label), _COLOURS[label])
-        axes.scatter(place[at], close[at], s=3.0, linewidths=0.0, color=colour, label=name)
+        axes.scatter(place[at], close[at], s=size, linewidths=0.0, color=colour, label=name)
     axes.set_ylabel("close")
     axes.ticklabel_format(axis="y", useOffset=False)
     axes.grid(visible=True, alpha=0.25)
@@ -62,7 +63,13 @@ def _draw_closes(axes: Any, shown: pl.DataFrame) -> None:
         ticks = np.unique(np.linspace(0, shown.height - 1, 6).astype(int))
         texts = shown["bar_start"].dt.strftime("%m-%d %H:%M").gather(ticks)
         axes.set_xticks(ticks, texts.to_list(), fontsize=7)
-        axes.legend(title="regime", fontsize=7, title_fontsize=7, markerscale=3.0, loc="best")
+        axes.legend(
+            title="regime",
+            fontsize=7,
+            title_fontsize=7,
+            markerscale=(20.0 / size) ** 0.5,
+            loc="best",
+        )
 
 
 def _draw_centres(axes: Any, mixture: pl.DataFrame) -> None:

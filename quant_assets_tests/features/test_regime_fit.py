@@ -158,6 +158,16 @@ def test_labels_are_matched_at_the_least_sum_of_squared_distances(seed, componen
     assert cost(order_of(now, before)) == pytest.approx(cost(best))
 
 
+@given(st.integers(0, 10**6), st.integers(0, 2))
+def test_of_states_about_as_likely_the_one_that_goes_on_is_taken(seed, place):
+    """That whose means lie nearest to the last ones; the first where there is none before."""
+    rng = np.random.default_rng(seed)
+    states = [replace(FITTED, means=FITTED.means + rng.normal(0.0, 2.0, (3, 3))) for _ in range(3)]
+    before = replace(FITTED, means=states[place].means + 1e-3)
+    assert regime_fit._most_alike(states, before) is states[place]
+    assert regime_fit._most_alike(states, None) is states[0]
+
+
 def random_state(rng: np.random.Generator, components: int, width: int) -> RegimeState:
     """Return a state of random means."""
     return replace(
