@@ -112,16 +112,19 @@ def train_model_task(
 
 
 def stored_model(workspace: Workspace, name: str) -> StoredModel | None:
-    """Return the model that the lake holds for a strategy, or None."""
+    """Return the model that the lake holds for a strategy, or None.
+
+    One that cannot be read any more, damaged or of an older form, counts as none: it is made anew.
+    """
     entries = workspace.lake.index.entries(MODELS.name, symbol=name)
     if not entries:
         return None
     row = workspace.lake.read(entries[0]).row(0, named=True)
-    return StoredModel(
-        TrainedModel.from_text(row["text"]),
-        entries[0],
-        is_new=False,
-    )
+    try:
+        model = TrainedModel.from_text(row["text"])
+    except TrainingError:
+        return None
+    return StoredModel(model, entries[0], is_new=False)
 
 
 def _rows(workspace: Workspace, strategy: Strategy, entries: list[Entry]) -> pl.DataFrame:
