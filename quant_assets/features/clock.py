@@ -3,7 +3,8 @@
 import numpy as np
 
 from quant_assets.features.catalog import BarArrays, Family, feature
-from quant_assets.indicators.arrays import FloatArray, IntArray, ratio
+from quant_assets.indicators.arrays import FloatArray, IntArray
+from quant_assets.indicators.kernels import ratio
 from quant_assets.market.timeframes import NS_PER_DAY, NS_PER_MINUTE
 
 _MINUTES = 24 * 60

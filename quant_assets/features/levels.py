@@ -2,7 +2,8 @@
 
 from quant_assets.features.catalog import BarArrays, Family, Feature
 from quant_assets.features.inputs import LEVEL_PREFIX
-from quant_assets.indicators.arrays import FloatArray, ratio
+from quant_assets.indicators.arrays import FloatArray
+from quant_assets.indicators.kernels import ratio
 from quant_assets.levels.schema import LEVEL_MEANINGS
 
 

@@ -5,7 +5,8 @@ Look-backs hold one longer bar more than eight periods, since the first may be i
 
 from quant_assets.features.catalog import BarArrays, Family, feature
 from quant_assets.indicators import oscillators, trend, volatility
-from quant_assets.indicators.arrays import FloatArray, ratio
+from quant_assets.indicators.arrays import FloatArray
+from quant_assets.indicators.kernels import ratio
 
 
 @feature(

@@ -6,7 +6,7 @@ the longer bars of a run, and the arrays handed to functions that read the same 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,38 @@ from quant_assets.indicators.arrays import FlagArray, FloatArray, IntArray
 from quant_assets.indicators.segments import unbroken_runs
 from quant_assets.market.errors import InputError
 from quant_assets.market.timeframes import Timeframe
+
+Runs = list[tuple[int, int]]
+"""Half-open row ranges."""
+
+
+class View(NamedTuple):
+    """An unbroken run of bars up to the session or into it, as features with one window see it.
+
+    Parameters
+    ----------
+    bars
+        What their functions are handed: the run's bars, or the longer bars of it.
+    longer
+        Those longer bars, of multi-timeframe features.
+    rows
+        Which of the session's rows the run holds.
+    n_before
+        How many rows of the run stand before the session.
+    """
+
+    bars: BarArrays
+    longer: LongerBars | None
+    rows: slice
+    n_before: int
+
+    def values(self, one: Feature) -> FloatArray | float:
+        """Return the feature's values on the session's rows of the run, NaN for none at all."""
+        if self.longer is None:
+            return _checked(one, self.bars)[self.n_before :]
+        if not len(self.bars):
+            return np.nan
+        return self.longer.spread(_checked(one, self.bars))[self.n_before :]
 
 
 @dataclass(frozen=True)
@@ -47,7 +79,8 @@ class Stretch:
     rolls: bool
     n_history: int
     timeframe: Timeframe
-    _made: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    _views_made: dict[Any, list[View]] = field(default_factory=dict, repr=False, compare=False)
+    _runs_made: dict[tuple[str, ...], Runs] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_frame(
@@ -81,49 +114,53 @@ class Stretch:
         """
         values = np.full((len(chosen), self.bar_start_ns.shape[0] - self.n_history), np.nan)
         for row, one in zip(values, chosen, strict=True):
-            self._fill(row, one)
+            for view in self._views(one):
+                row[view.rows] = view.values(one)
         values[np.isinf(values)] = np.nan
         return values
 
-    def _fill(self, row: FloatArray, one: Feature) -> None:
-        """Write a feature's values on the session's bars into an array of NaN."""
+    def _views(self, one: Feature) -> list[View]:
+        """Return the runs that reach into the session, as features of this window see them."""
+        key = (one.inputs, one.nulls, one.multiple, one.look_back)
+        if key not in self._views_made:
+            self._views_made[key] = self._views_of(one)
+        return self._views_made[key]
+
+    def _views_of(self, one: Feature) -> list[View]:
         longer = one.longer_timeframe(self.timeframe)
         if longer is None:
-            return
+            return []
         first = max(0, self.n_history - one.look_back_bars(self.timeframe))
-        for start, stop in self._runs(one):
-            # A run that ends before the session leaves nothing in it.
-            if stop > self.n_history:
-                begin = max(start, first)
-                inside = max(begin, self.n_history)
-                values = self._on_run(one, longer, begin, stop)
-                row[inside - self.n_history : stop - self.n_history] = values[inside - begin :]
+        return [
+            self._view(one, longer, max(start, first), stop)
+            for start, stop in self._runs(one)
+            if stop > self.n_history  # a run that ends before the session leaves nothing in it
+        ]
 
-    def _on_run(self, one: Feature, longer: Timeframe, start: int, stop: int) -> FloatArray:
-        """Return the feature's values on the rows [start, stop) of one run."""
-        own = self._bars(one, start, stop)
-        if one.multiple == 1:
-            return _checked(one, own)
-        key = ("longer", one.inputs, start, stop, longer.ns)
-        if key not in self._made:
-            self._made[key] = LongerBars.of_run(own, longer)
-        seen: LongerBars = self._made[key]
-        if not len(seen.bars):
-            return np.full(stop - start, np.nan)
-        return seen.spread(_checked(one, seen.bars))
+    def _view(self, one: Feature, longer: Timeframe, start: int, stop: int) -> View:
+        """Return the rows [start, stop) of one run, with the columns that a feature declares."""
+        own = BarArrays(
+            {name: self.columns[name][start:stop] for name in one.inputs},
+            self.bar_start_ns[start:stop],
+            self.bar_of_session[start:stop],
+            self.timeframe,
+        )
+        together = LongerBars.of_run(own, longer) if one.multiple > 1 else None
+        inside = max(start, self.n_history)
+        rows = slice(inside - self.n_history, stop - self.n_history)
+        return View(together.bars if together else own, together, rows, inside - start)
 
-    def _runs(self, one: Feature) -> list[tuple[int, int]]:
+    def _runs(self, one: Feature) -> Runs:
         """Return the row ranges on which the feature runs without a break."""
-        key = ("runs", one.inputs if one.nulls == "restart" else ())
-        if key not in self._made:
-            self._made[key] = self._runs_of(key[1])
-        runs: list[tuple[int, int]] = self._made[key]
-        return runs
+        breaking = one.inputs if self.missing and one.nulls == "restart" else ()
+        gapped = tuple([name for name in breaking if name in self.missing])
+        if gapped not in self._runs_made:
+            self._runs_made[gapped] = self._runs_of(gapped)
+        return self._runs_made[gapped]
 
-    def _runs_of(self, inputs: tuple[str, ...]) -> list[tuple[int, int]]:
-        """Return the row ranges of one contract in which no row lacks one of the inputs."""
+    def _runs_of(self, gapped: tuple[str, ...]) -> Runs:
+        """Return the row ranges of one contract in which no row lacks one of the columns."""
         n_rows = self.bar_start_ns.shape[0]
-        gapped = [name for name in inputs if name in self.missing]
         if not gapped and not self.rolls:
             return [(0, n_rows)] if n_rows else []
         missing = np.zeros(n_rows, dtype=np.bool_)
@@ -131,22 +168,9 @@ class Stretch:
             missing |= self.missing[name]
         return list(unbroken_runs(missing, self.new_contract))
 
-    def _bars(self, one: Feature, start: int, stop: int) -> BarArrays:
-        """Return the rows [start, stop) with the columns that the feature declares."""
-        key = ("bars", one.inputs, start, stop)
-        if key not in self._made:
-            self._made[key] = BarArrays(
-                columns={name: self.columns[name][start:stop] for name in one.inputs},
-                bar_start_ns=self.bar_start_ns[start:stop],
-                bar_of_session=self.bar_of_session[start:stop],
-                timeframe=self.timeframe,
-            )
-        bars: BarArrays = self._made[key]
-        return bars
-
 
 def _columns(
-    bars: pl.DataFrame, names: Sequence[str]
+    bars: pl.DataFrame, names: list[str]
 ) -> tuple[dict[str, FloatArray], dict[str, FlagArray]]:
     """Return columns as read-only float64 arrays, NaN for null and infinities.
 
@@ -155,13 +179,15 @@ def _columns(
     table = np.empty((len(names), bars.height))
     for row, name in zip(table, names, strict=True):
         # Column by column: a frame's own turn waits for Polars' threads, long on a busy machine.
-        column = bars[name]
-        row[:] = (column if column.dtype == pl.Float64 else column.cast(pl.Float64)).to_numpy()
+        column = bars.get_column(name)
+        own = column.to_numpy()
+        row[:] = own if own.dtype == np.float64 else column.cast(pl.Float64).to_numpy()
     lacks = ~np.isfinite(table)
-    if lacks.any():
-        table = np.where(lacks, np.nan, table)
+    gapped = np.flatnonzero(lacks.any(axis=1)).tolist()
+    for at in gapped:
+        table[at, lacks[at]] = np.nan
     columns = dict(zip(names, read_only(table), strict=True))
-    return columns, {name: rows for name, rows in zip(names, lacks, strict=True) if rows.any()}
+    return columns, {names[at]: lacks[at] for at in gapped}
 
 
 def _contract_changes(bars: pl.DataFrame) -> FlagArray:

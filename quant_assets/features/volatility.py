@@ -2,7 +2,8 @@
 
 from quant_assets.features.catalog import BarArrays, Family, feature
 from quant_assets.indicators import volatility
-from quant_assets.indicators.arrays import FloatArray, ratio
+from quant_assets.indicators.arrays import FloatArray
+from quant_assets.indicators.kernels import ratio
 
 
 @feature(

@@ -77,8 +77,9 @@ def compute_features(
     stretch = Stretch.from_frame(
         bars, start_ns=start_ns, n_history=n_history, timeframe=timeframe, chosen=chosen
     )
-    inside = bars[n_history:]
-    keys = pl.DataFrame([inside["session"], inside["bar_start"].cast(UTC_NS)])
+    keys = pl.DataFrame(
+        [bars["session"].slice(n_history), bars["bar_start"].slice(n_history).cast(UTC_NS)]
+    )
     return keys.hstack(_columns(chosen, stretch.values(chosen)))
 
 
@@ -106,6 +107,9 @@ def _is_label(values: FloatArray) -> FlagArray:
 def require_columns(window: pl.DataFrame, chosen: Sequence[Feature]) -> None:
     """Raise where the bars lack a column that a feature reads."""
     present = set(window.columns)
+    needed = {"session", "bar_start"}.union(*(one.inputs for one in chosen))
+    if needed <= present:
+        return
     for name, inputs in [("the session-window rule", ("session", "bar_start"))] + [
         (f"feature {one.name!r}", one.inputs) for one in chosen
     ]:
@@ -126,7 +130,8 @@ def _cut(
     With them come their starts in nanoseconds, and how many bars stand before the session.
     """
     start_ns = _start_ns(window)
-    if not _rises(start_ns):
+    in_order = _rises(start_ns)
+    if not in_order:
         window = window.sort("bar_start")
         start_ns = _start_ns(window)
     inside = np.flatnonzero((window["session"] == session).to_numpy())
@@ -139,7 +144,7 @@ def _cut(
     else:  # bars of another session stand between them
         kept = np.concatenate([np.arange(history, first), inside])
         rows, starts = window[kept], start_ns[kept]
-    if not _rises(starts):
+    if not (in_order or _rises(starts)):
         raise InputError(
             asked=f"features of session {session.isoformat()}",
             found="two bars share a start",
@@ -155,4 +160,4 @@ def _start_ns(bars: pl.DataFrame) -> IntArray:
 
 def _rises(start_ns: IntArray) -> bool:
     """Whether each bar starts after the one before."""
-    return bool(np.all(start_ns[1:] > start_ns[:-1]))
+    return bool((start_ns[1:] > start_ns[:-1]).all())

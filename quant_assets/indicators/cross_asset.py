@@ -1,7 +1,7 @@
 """A series against a reference: float64 arrays of shape (n,) in and out, warm-up NaN."""
 
-from quant_assets.indicators.arrays import FloatArray, ratio
-from quant_assets.indicators.kernels import correlation_of, log_returns, rolling_co_moments
+from quant_assets.indicators.arrays import FloatArray
+from quant_assets.indicators.kernels import correlation_of, log_returns, ratio, rolling_co_moments
 
 CoMoments = tuple[FloatArray, FloatArray, FloatArray]
 """Sums of squares of the reference's and the own log returns, and of their products."""

@@ -6,6 +6,8 @@ the order within a window stays, and processors add several windows in one step.
 shape (n,); NaN in a window makes NaN; the first `period - 1` values are NaN.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numba import njit
 
@@ -13,6 +15,30 @@ from quant_assets.indicators.arrays import FloatArray, IntArray
 
 FIRST, HIGHEST, LOWEST, LAST, TOTAL = range(5)
 """How the values of several bars become one."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Divide element by element; NaN where the denominator is not above zero.
+
+    Prices may be negative (oil, April 2020); a share of a negative price means nothing.
+
+    Raises
+    ------
+    ValueError
+        Where the lengths differ.
+    """
+    n = numerator.shape[0]
+    if denominator.shape[0] != n:
+        raise ValueError("a ratio needs arrays of one length")
+    out = np.empty(n)
+    for idx in range(n):
+        out[idx] = numerator[idx] / denominator[idx] if denominator[idx] > 0.0 else np.nan
+    return out
+
+
+ratio: Callable[[FloatArray, FloatArray], FloatArray] = _ratio
+"""Under its type, which a compiled function does not show: features return what it returns."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from quant_assets.indicators.arrays import FloatArray, ratio
+from quant_assets.indicators.arrays import FloatArray
 from quant_assets.indicators.kernels import (
     anchored_vwap,
+    ratio,
     rolling_mean,
     rolling_trend,
     rolling_z_score,

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from quant_assets.indicators.arrays import FloatArray, ratio
+from quant_assets.indicators.arrays import FloatArray
 from quant_assets.indicators.kernels import (
     garman_klass_variances,
     parkinson_variances,
+    ratio,
     rolling_mean,
     squared_returns,
 )

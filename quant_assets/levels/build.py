@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from quant_assets.indicators.arrays import FloatArray, ratio
+from quant_assets.indicators.arrays import FloatArray
+from quant_assets.indicators.kernels import ratio
 from quant_assets.levels.flow import Flow
 from quant_assets.levels.marks import Marks, Opening, earlier_marks, opening_marks
 from quant_assets.levels.schema import LEVEL_NAMES, LEVELS

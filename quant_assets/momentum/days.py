@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from quant_assets.indicators.arrays import FloatArray, IntArray, ratio
+from quant_assets.indicators.arrays import FloatArray, IntArray
+from quant_assets.indicators.kernels import ratio
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import InputError
 from quant_assets.market.timeframes import NS_PER_HOUR, NS_PER_MINUTE, Timeframe
