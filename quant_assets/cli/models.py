@@ -48,12 +48,14 @@ def train(
 def _checked(workspace: "Workspace", text: str) -> "Strategy":
     """Return the strategy of a name or file, its symbols written out, once it may be trained."""
     from quant_assets.defs.selection import expected_research
-    from quant_assets.workflows.strategies import strategy, take_strategy
+    from quant_assets.workflows.strategies import strategy
     from quant_assets.workflows.strategy_check import check_strategy
+    from quant_assets.workflows.strategy_intake import take_strategy
 
-    is_file = text.endswith(_FILE_ENDINGS)
-    name = take_strategy(workspace, Path(text)).name if is_file else text
-    chosen = strategy(workspace, name, expected=expected_research(workspace))
+    expected = expected_research(workspace)
+    if text.endswith(_FILE_ENDINGS):
+        return take_strategy(workspace, Path(text), expected=expected)
+    chosen = strategy(workspace, text, expected=expected)
     check_strategy(workspace, chosen)
     return chosen
 

@@ -8,7 +8,6 @@ import yaml
 from quant_assets.market.errors import StrategyError
 from quant_assets.signals.strategy import Strategy, default_strategy
 from quant_assets.storage.index import Entry
-from quant_assets.storage.writers.files import replace_file
 from quant_assets.workflows.workspace import Workspace
 
 FOLDER = "strategies"
@@ -24,7 +23,7 @@ def user_strategies(workspace: Workspace) -> dict[str, Strategy]:
     """
     found: dict[str, Strategy] = {}
     for path in sorted((workspace.root / FOLDER).glob("*.yaml")):
-        strategy = _read(path)
+        strategy = read_strategy(path)
         if strategy.name in found:
             raise StrategyError(
                 asked=f"strategy {strategy.name!r} of {path.name}",
@@ -35,40 +34,14 @@ def user_strategies(workspace: Workspace) -> dict[str, Strategy]:
     return found
 
 
-def take_strategy(workspace: Workspace, path: Path) -> Strategy:
-    """Check a strategy file from elsewhere and copy it to the data root, where assets read it.
+def read_strategy(path: Path) -> Strategy:
+    """Read one strategy file.
 
     Raises
     ------
     StrategyError
-        If it is none, or another file of the data root holds another strategy of its name.
+        If it is no YAML mapping, or holds a wrong key or value.
     """
-    if not path.is_file():
-        raise StrategyError(
-            asked=f"a strategy from {path}",
-            found="no such file",
-            remedy="Name a YAML file, or a strategy that the data root knows.",
-        )
-    chosen = _read(path)
-    folder = workspace.root / FOLDER
-    if path.resolve().parent == folder.resolve():
-        return chosen
-    known = user_strategies(workspace).get(chosen.name)
-    if known is not None and known != chosen:
-        raise StrategyError(
-            asked=f"take {path.name} as strategy {chosen.name!r}",
-            found=f"another strategy of that name stands in {FOLDER} of the data root",
-            remedy="Change its name, or edit the file there.",
-        )
-    if known is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = path.read_bytes()
-        replace_file(folder / f"{chosen.name}.yaml", lambda staged: staged.write_bytes(text))
-    return chosen
-
-
-def _read(path: Path) -> Strategy:
-    """Read one strategy file."""
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -130,6 +103,33 @@ def strategies(
         name: found[name].model_copy(update={"symbols": tuple(sorted(members[name]))})
         for name in sorted(found)
     }
+
+
+def with_symbols(
+    workspace: Workspace, chosen: Strategy, *, expected: Iterable[tuple[str, str]] = ()
+) -> Strategy:
+    """Return a strategy with the symbols written out that it has bars to trade of.
+
+    Raises
+    ------
+    StrategyError
+        If there is none; `expected` as in `strategies`.
+    """
+    there = {*research_groups(workspace), *expected}
+    symbols = sorted(
+        symbol
+        for symbol, timeframe in there
+        if timeframe == chosen.timeframe and symbol in (chosen.symbols or (symbol,))
+    )
+    if not symbols:
+        bars = ", ".join(f"{symbol} {timeframe}" for symbol, timeframe in sorted(there))
+        raise StrategyError(
+            asked=f"bars of {', '.join(chosen.symbols or ('any symbol',))} at {chosen.timeframe} "
+            f"for strategy {chosen.name!r}",
+            found=f"bars for research are {bars or 'none'}",
+            remedy="Land files of them: quant ingest FILE; or correct symbols and timeframe.",
+        )
+    return chosen.model_copy(update={"symbols": tuple(symbols)})
 
 
 def strategy(

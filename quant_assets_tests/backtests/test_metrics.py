@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from scipy import stats
+from scipy import stats  # noqa: TID253
 
 from quant_assets.backtests.metrics import (
     METRIC_NAMES,

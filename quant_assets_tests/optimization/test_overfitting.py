@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
-from scipy import stats
+from scipy import stats  # noqa: TID253
 
 from quant_assets.backtests.metrics import METRIC_NAMES
 from quant_assets.market.errors import StrategyError

@@ -13,8 +13,9 @@ from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.ranges import make_range
 from quant_assets.workflows.recipe import Key
 from quant_assets.workflows.recipes.bars import BarsRecipe
-from quant_assets.workflows.strategies import strategies, take_strategy
+from quant_assets.workflows.strategies import strategies
 from quant_assets.workflows.strategy_check import check_strategy
+from quant_assets.workflows.strategy_intake import take_strategy
 from quant_assets.workflows.workspace import Workspace
 from quant_assets_tests.defs.automation.market import sessions, write_csv
 
@@ -114,6 +115,10 @@ def test_a_label_that_there_is_not_is_refused_when_read(shop, label, says):
 
 def test_a_file_from_elsewhere_is_taken_once(shop):
     """It is copied to the data root; the same again is no change, another of its name refused."""
+    for wrong in ({"features": ["rsi_41"]}, {"symbols": ["USDJPY"]}, {"timeframe": "5m"}):
+        with pytest.raises(StrategyError):
+            take_strategy(shop.workspace, shop.file(**wrong))
+    assert "mine" not in strategies(shop.workspace)
     path = shop.file()
     taken = take_strategy(shop.workspace, path)
     assert strategies(shop.workspace)["mine"] == taken
