@@ -59,6 +59,15 @@ def rolling_mean(values: FloatArray, period: int) -> FloatArray:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def rolling_root_mean(variances: FloatArray, period: int) -> FloatArray:
+    """Return the square root of the mean of the last `period` values; NaN where that is below 0."""
+    out: FloatArray = rolling_mean(variances, period)
+    for idx in range(out.shape[0]):
+        out[idx] = np.sqrt(out[idx]) if out[idx] >= 0.0 else np.nan
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def rolling_z_score(values: FloatArray, period: int) -> FloatArray:
     """Return (value - mean) / standard deviation over the last `period` values.
 
@@ -95,19 +104,10 @@ def rolling_centres(values: FloatArray, period: int) -> FloatArray:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rolling_products(
-    x: FloatArray, centre_x: FloatArray, y: FloatArray, centre_y: FloatArray, period: int
-) -> FloatArray:
-    """Return the sum of (x - centre) (y - centre) over the last `period` rows."""
-    n_windows = centre_x.shape[0]
-    # One array is written and few are read: with more, the compiler would give up on adding
-    # several windows in one step, for fear that the arrays overlap.
-    total = np.zeros(n_windows)
-    for row in range(period):
-        for idx in range(n_windows):
-            total[idx] += (x[idx + row] - centre_x[idx]) * (y[idx + row] - centre_y[idx])
-    out = np.full(x.shape[0], np.nan)
-    out[x.shape[0] - n_windows :] = total
+def warmed_up(of_windows: FloatArray, n: int) -> FloatArray:
+    """Return an array of shape (n,): the windows' values behind NaN."""
+    out = np.full(n, np.nan)
+    out[n - of_windows.shape[0] :] = of_windows
     return out
 
 
@@ -120,9 +120,16 @@ def rolling_co_moments(
     Those of a flat series are exactly zero.
     """
     centre_x, centre_y = rolling_centres(x, period), rolling_centres(y, period)
-    xx = rolling_products(x, centre_x, x, centre_x, period)
-    yy = rolling_products(y, centre_y, y, centre_y, period)
-    return xx, yy, rolling_products(x, centre_x, y, centre_y, period)
+    n_windows = centre_x.shape[0]
+    xx, yy, xy = np.zeros(n_windows), np.zeros(n_windows), np.zeros(n_windows)
+    for row in range(period):
+        for idx in range(n_windows):
+            off_x, off_y = x[idx + row] - centre_x[idx], y[idx + row] - centre_y[idx]
+            xx[idx] += off_x * off_x
+            yy[idx] += off_y * off_y
+            xy[idx] += off_x * off_y
+    n = x.shape[0]
+    return warmed_up(xx, n), warmed_up(yy, n), warmed_up(xy, n)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -140,10 +147,23 @@ def correlation_of(xx: FloatArray, yy: FloatArray, xy: FloatArray) -> FloatArray
 def rolling_trend(values: FloatArray, period: int) -> FloatArray:
     """Return the correlation of the last `period` values with time, -1 to 1; NaN where flat.
 
-    It is the slope of the least-squares line once values and time are both standard scores.
+    It is the slope of the least-squares line once values and time are both standard scores. Time
+    counts from the middle of the window, the same in each.
     """
-    time = np.arange(values.shape[0]).astype(np.float64)
-    out: FloatArray = correlation_of(*rolling_co_moments(time, values, period))
+    centre = rolling_centres(values, period)
+    n_windows = centre.shape[0]
+    middle = (period - 1) / 2
+    of_time = 0.0
+    of_values, of_both = np.zeros(n_windows), np.zeros(n_windows)
+    for row in range(period):
+        time = row - middle
+        of_time += time * time
+        for idx in range(n_windows):
+            off = values[idx + row] - centre[idx]
+            of_values[idx] += off * off
+            of_both[idx] += time * off
+    trend = correlation_of(np.full(n_windows, of_time), of_values, of_both)
+    out: FloatArray = warmed_up(trend, values.shape[0])
     return out
 
 

@@ -1,13 +1,11 @@
 """Volatility: float64 arrays of shape (n,) in and out, warm-up NaN, nothing annualised."""
 
-import numpy as np
-
 from quant_assets.indicators.arrays import FloatArray
 from quant_assets.indicators.kernels import (
     garman_klass_variances,
     parkinson_variances,
     ratio,
-    rolling_mean,
+    rolling_root_mean,
     squared_returns,
 )
 
@@ -56,7 +54,8 @@ def parkinson(high: FloatArray, low: FloatArray, *, period: int) -> FloatArray:
 
     Parkinson (1980), The extreme value method for estimating the variance of the rate of return.
     """
-    return _root(rolling_mean(parkinson_variances(high, low), period))
+    result: FloatArray = rolling_root_mean(parkinson_variances(high, low), period)
+    return result
 
 
 def garman_klass(
@@ -66,16 +65,12 @@ def garman_klass(
 
     Garman and Klass (1980), On the estimation of security price volatilities from historical data.
     """
-    return _root(rolling_mean(garman_klass_variances(open_, high, low, close), period))
+    variances = garman_klass_variances(open_, high, low, close)
+    result: FloatArray = rolling_root_mean(variances, period)
+    return result
 
 
 def realized(close: FloatArray, *, period: int) -> FloatArray:
     """Return the root mean square of log returns a bar; no mean is taken off."""
-    return _root(rolling_mean(squared_returns(close), period))
-
-
-def _root(variances: FloatArray) -> FloatArray:
-    """Return square roots; NaN below zero."""
-    roots = np.full(variances.shape[0], np.nan)
-    np.sqrt(variances, out=roots, where=variances >= 0.0)
-    return roots
+    result: FloatArray = rolling_root_mean(squared_returns(close), period)
+    return result

@@ -118,16 +118,12 @@ def _repeated(work: Callable[[object], object]) -> Callable[[object], None]:
     return repeat
 
 
-def _ours(windows: Windows) -> pl.DataFrame:
-    """Return the features of all symbols in one frame."""
-    return pl.concat(
-        [
-            compute_features(bars, session=SESSION, timeframe=TIMEFRAME, names=_NAMES).with_columns(
-                pl.lit(symbol).alias("symbol")
-            )
-            for symbol, bars in windows.items()
-        ]
-    )
+def _ours(windows: Windows) -> dict[str, pl.DataFrame]:
+    """Return the features of each symbol, a frame each: so they are stored."""
+    return {
+        symbol: compute_features(bars, session=SESSION, timeframe=TIMEFRAME, names=_NAMES)
+        for symbol, bars in windows.items()
+    }
 
 
 def _as_pandas(windows: Windows) -> pd.DataFrame:
@@ -139,9 +135,16 @@ def _as_pandas(windows: Windows) -> pd.DataFrame:
     return pd.DataFrame({"symbol": pd.Categorical(rows["symbol"].to_list()), **columns})
 
 
-def _check(ours: pl.DataFrame, theirs: pd.DataFrame) -> None:
+def _check(by_symbol: dict[str, pl.DataFrame], theirs: pd.DataFrame) -> None:
     """Compare all columns: those of TA-Lib to the bit."""
-    equal("symbols", ours["symbol"].to_list(), theirs["symbol"].tolist())
+    ours = pl.concat(by_symbol.values())
+    symbols = [symbol for symbol, rows in by_symbol.items() for _ in range(rows.height)]
+    equal("symbols", symbols, theirs["symbol"].tolist())
+    equal(
+        "starts",
+        ours["bar_start"].to_numpy().tolist(),
+        theirs["bar_start"].astype("int64").tolist(),
+    )
     for name in _NAMES:
         mine = ours[name].fill_null(np.nan).to_numpy()
         other = theirs[name].to_numpy()

@@ -21,8 +21,10 @@ from quant_assets.indicators.kernels import (
     garman_klass_variances,
     log_returns,
     parkinson_variances,
+    ratio,
     rolling_co_moments,
     rolling_mean,
+    rolling_root_mean,
     rolling_trend,
     rolling_z_score,
     running_total,
@@ -63,6 +65,36 @@ def test_a_rolling_mean_has_the_same_bits_wherever_its_array_starts(values, peri
     """A window is summed anew, so nothing before it leaves a trace."""
     whole = rolling_mean(values, period)[dropped + period - 1 :]
     assert rolling_mean(values[dropped:], period)[period - 1 :].tobytes() == whole.tobytes()
+
+
+@unhurried
+@given(arrays(np.float64, st.integers(1, 40), elements=st.integers(-20, 20)), periods)
+def test_a_root_mean_is_that_of_its_window_and_there_is_none_below_zero(values, period):
+    """A mean variance below zero has no root: that is no number, and no error."""
+    expected = [NAN] * len(values)
+    for at in range(period - 1, len(values)):
+        mean = math.fsum(values[at - period + 1 : at + 1]) / period
+        expected[at] = math.sqrt(mean) if mean >= 0.0 else NAN
+    assert same(rolling_root_mean(values, period), expected)
+
+
+numbers = st.floats(-1e5, 1e5) | st.just(NAN)
+
+
+@unhurried
+@given(st.lists(st.tuples(numbers, numbers), max_size=40))
+def test_a_ratio_is_the_quotient_above_zero_and_else_nothing(rows):
+    """To the bit, and a share of a negative price means nothing."""
+    upper = np.array([one for one, _ in rows], dtype=np.float64)
+    lower = np.array([one for _, one in rows], dtype=np.float64)
+    expected = np.array([one / other if other > 0.0 else NAN for one, other in rows])
+    assert np.array_equal(ratio(upper, lower), expected, equal_nan=True)
+
+
+def test_a_ratio_of_unequal_lengths_is_refused():
+    """Nothing is read beyond the end of an array."""
+    with pytest.raises(ValueError, match="one length"):
+        ratio(np.ones(3), np.ones(2))
 
 
 def z_score(window: list[float]) -> float:
@@ -119,6 +151,15 @@ def test_co_moments_have_the_same_bits_wherever_their_arrays_start(rows, period,
     later = rolling_co_moments(x[dropped:], y[dropped:], period)
     for one, other in zip(whole, later, strict=True):
         assert one[dropped + period - 1 :].tobytes() == other[period - 1 :].tobytes()
+
+
+@unhurried
+@given(st.lists(counts, min_size=1, max_size=60), periods, st.integers(0, 20))
+def test_a_trend_has_the_same_bits_wherever_its_array_starts(values, period, dropped):
+    """Time counts from the middle of a window, not from the first row."""
+    numbers = np.array(values, dtype=np.float64) / 7.0
+    whole = rolling_trend(numbers, period)[dropped + period - 1 :]
+    assert rolling_trend(numbers[dropped:], period)[period - 1 :].tobytes() == whole.tobytes()
 
 
 @unhurried
