@@ -1,10 +1,15 @@
-"""The check of every feature asset: no stored value knows what came after its bar."""
+"""The check of features, levels and regimes: no stored value knows what came after its bar."""
 
 from collections.abc import Sequence
 
 import dagster as dg
 
-from quant_assets.workflows.leak_check import LeakOutcome, last_made, leaks_of_last_made
+from quant_assets.workflows.leak_check import (
+    LEAST_CUTS,
+    LeakOutcome,
+    last_made,
+    leaks_of_last_made,
+)
 from quant_assets.workflows.ranges import Outcome
 from quant_assets.workflows.recomputation import RecomputableRecipe
 from quant_assets.workflows.view import LakeView
@@ -14,21 +19,25 @@ KNOWS_NO_FUTURE = "knows_no_future"
 _LISTED = 20
 
 
-def knows_no_future(asset: str) -> dg.AssetCheckSpec:
-    """Return the check that a feature asset reports once a run."""
+def knows_no_future(asset: str, *, n_cuts: int = LEAST_CUTS) -> dg.AssetCheckSpec:
+    """Return the check that an asset reports once a run, with as many cuts as it is made with."""
     return dg.AssetCheckSpec(
         KNOWS_NO_FUTURE,
         asset=asset,
-        description="The session made last, at 200 cuts: without the bars after a cut, or with "
-        "others in their place, what is computed up to it has the bits of what is stored.",
+        description=f"The session made last, at {n_cuts} cuts: without the bars after a cut, or "
+        "with others in their place, what is computed up to it has the bits of what is stored.",
     )
 
 
 def check_last_made(
-    view: LakeView, recipe: RecomputableRecipe, outcomes: Sequence[Outcome]
+    view: LakeView,
+    recipe: RecomputableRecipe,
+    outcomes: Sequence[Outcome],
+    *,
+    n_cuts: int = LEAST_CUTS,
 ) -> dg.AssetCheckResult:
     """Return the result of `knows_no_future`; it passes where nothing was made."""
-    found = leaks_of_last_made(view, recipe, outcomes)
+    found = leaks_of_last_made(view, recipe, outcomes, n_cuts=n_cuts)
     newest = last_made(outcomes)
     if found is None or newest is None:
         return dg.AssetCheckResult(

@@ -225,13 +225,21 @@ def leak_outcome(
 
 
 def last_made(outcomes: Sequence[Outcome]) -> Outcome | None:
-    """Return the partition of a range that was made last, or None where nothing was made."""
+    """Return the partition of a range that was made last, or None where nothing was made.
+
+    One of more files goes before: that of regimes at which a state was fitted shows more.
+    """
     made = [one for one in outcomes if one.status is Status.MADE and one.rows]
-    return max(made, key=lambda one: one.key) if made else None
+    return max(made, key=lambda one: (one.files, one.key)) if made else None
 
 
 def leaks_of_last_made(
-    view: LakeView, recipe: RecomputableRecipe, outcomes: Sequence[Outcome], *, seed: int = 0
+    view: LakeView,
+    recipe: RecomputableRecipe,
+    outcomes: Sequence[Outcome],
+    *,
+    n_cuts: int = LEAST_CUTS,
+    seed: int = 0,
 ) -> LeakOutcome | None:
     """Hold the last partition that a range has made against the law.
 
@@ -248,4 +256,11 @@ def leaks_of_last_made(
         return None
     again = recipe.recomputation(view, newest.key, plan)
     stored = view.read(newest.entries[0])
-    return leak_outcome(again.compute, again.bars, stored, session=newest.key.session, seed=seed)
+    return leak_outcome(
+        again.compute,
+        again.bars,
+        stored,
+        session=newest.key.session,
+        n_cuts=n_cuts,
+        seed=seed,
+    )

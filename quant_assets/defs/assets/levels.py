@@ -3,6 +3,7 @@
 import dagster as dg
 
 from quant_assets.defs.graph import SYMBOL_DATES, TABULAR
+from quant_assets.defs.leak_checks import check_last_made, knows_no_future
 from quant_assets.defs.level_picture import levels_picture
 from quant_assets.defs.partitions import RANGES, look_back_mapping
 from quant_assets.defs.ranges import RangeEvents, materialize_range, range_checks
@@ -16,6 +17,9 @@ LOOK_BACK_SESSIONS = 10
 STRETCH_SESSIONS = 66
 """Sessions of a quarter, whose profiles are read; an anchor of the settings may lie before."""
 
+CUTS = 50
+"""Of the check: each costs a whole session of value areas, a seventh of a second at the most."""
+
 
 @dg.asset(
     group_name=Stage.LEVELS.value,
@@ -26,11 +30,18 @@ STRETCH_SESSIONS = 66
     partitions_def=SYMBOL_DATES,
     backfill_policy=RANGES,
     kinds=TABULAR | {"numba"},
-    check_specs=range_checks("levels"),
+    check_specs=[*range_checks("levels"), knows_no_future("levels", n_cuts=CUTS)],
 )
 def levels(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
     """VWAP, Bollinger bands, volume profiles and marks of each bar, and the close's distances.
 
     All of a row is known at its bar's end. After a roll nothing of the old contract is shown.
     """
-    yield from materialize_range(context, LevelsRecipe(), workspace.open(), picture=levels_picture)
+    recipe = LevelsRecipe()
+    yield from materialize_range(
+        context,
+        recipe,
+        workspace.open(),
+        picture=levels_picture,
+        checks=[lambda view, outcomes: check_last_made(view, recipe, outcomes, n_cuts=CUTS)],
+    )

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from quant_assets.defs.graph import SETTINGS, SYMBOL_DATES, TABULAR
+from quant_assets.defs.leak_checks import check_last_made, knows_no_future
 from quant_assets.defs.partitions import RANGES, look_back_mapping
 from quant_assets.defs.ranges import RangeEvents, materialize_range, range_checks
 from quant_assets.defs.regime_picture import regimes_picture
@@ -22,7 +23,7 @@ LOOK_BACK_SESSIONS = min(SETTINGS.regimes.window_sessions, 66)
     partitions_def=SYMBOL_DATES,
     backfill_policy=RANGES,
     kinds=TABULAR | {"scikitlearn"},
-    check_specs=range_checks("regimes"),
+    check_specs=[*range_checks("regimes"), knows_no_future("regimes")],
 )
 def regimes(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> RangeEvents:
     """Regime of each bar by volatility, drift and volume: a Gaussian mixture and clusters.
@@ -32,6 +33,11 @@ def regimes(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> 
     from state to state, so that 2 stays the same regime; of the first state 0 is the calmest.
     Labels are null until there are enough bars for a state, and in the 20 bars after a roll.
     """
+    recipe = RegimesRecipe()
     yield from materialize_range(
-        context, RegimesRecipe(), workspace.open(), picture=regimes_picture
+        context,
+        recipe,
+        workspace.open(),
+        picture=regimes_picture,
+        checks=[lambda view, outcomes: check_last_made(view, recipe, outcomes)],
     )

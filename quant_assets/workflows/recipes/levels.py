@@ -3,8 +3,9 @@
 from dataclasses import astuple
 from typing import Any
 
+import polars as pl
+
 from quant_assets.bars.footprint_schema import FOOTPRINT
-from quant_assets.bars.schema import BARS
 from quant_assets.levels.build import Earlier, build_levels
 from quant_assets.levels.marks import Opening
 from quant_assets.levels.schema import LEVEL_NAMES, LEVELS
@@ -19,6 +20,7 @@ from quant_assets.workflows.recipes.level_sessions import (
 )
 from quant_assets.workflows.recipes.neighbours import bars_before, research_bars, stacked
 from quant_assets.workflows.recipes.tick_size import tick_size_of
+from quant_assets.workflows.recomputation import Recomputation
 from quant_assets.workflows.view import LakeView, versions, versions_or_absent
 
 
@@ -68,18 +70,36 @@ class LevelsRecipe:
             origin=here.origin,
         )
 
+    def recomputation(self, view: LakeView, key: Key, plan: Plan) -> Recomputation:
+        """Return the bars of session and look-back, and what makes levels of them.
+
+        What earlier sessions hand on is held as it is. Of the footprint are taken the rows up to
+        the last bar that is there.
+        """
+        here, before, footprint, opening, tick, tick_size, earlier = plan.payload
+        rows = view.read(footprint) if footprint else None
+        handed_on = _merged(view, key.symbol, earlier)
+
+        def compute(bars: pl.DataFrame) -> pl.DataFrame:
+            is_own = bars["session"] == key.session
+            last = bars["bar_start"].max()
+            return build_levels(
+                bars.filter(is_own),
+                before=bars.filter(~is_own),
+                footprint=rows.filter(pl.col("bar_start") <= last) if rows is not None else None,
+                opening=opening,
+                tick=tick,
+                tick_size=tick_size,
+                earlier=handed_on,
+            )
+
+        return Recomputation(compute, stacked(view, (*before, here)))
+
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:
         """Compute them."""
-        here, before, footprint, opening, tick, tick_size, earlier = plan.payload
-        frame = build_levels(
-            view.read(here),
-            before=stacked(view, before) if before else BARS.empty(),
-            footprint=view.read(footprint) if footprint else None,
-            opening=opening,
-            tick=tick,
-            tick_size=tick_size,
-            earlier=_merged(view, key.symbol, earlier),
-        )
+        here = plan.payload[0]
+        making = self.recomputation(view, key, plan)
+        frame = making.compute(making.bars)
         levels = {"timeframe": here.levels["timeframe"], "symbol": key.symbol}
         nulls = sum(frame[name].null_count() for name in LEVEL_NAMES)
         cells = frame.height * len(LEVEL_NAMES)

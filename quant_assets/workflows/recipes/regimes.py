@@ -1,17 +1,21 @@
 """Regimes of a session: its bars labelled by a state that was fitted on earlier sessions."""
 
+from dataclasses import dataclass, field
+from datetime import date
+
 import polars as pl
 
+from quant_assets.features.regime_fit import RegimeState
 from quant_assets.features.regime_schema import REGIME_MODELS, REGIMES
 from quant_assets.features.regimes import (
     LOOK_BACK_BARS,
+    fit_window,
     label_session,
     rules_for,
     state_table,
 )
 from quant_assets.market.timeframes import Timeframe
 from quant_assets.settings.model import RegimeSettings
-from quant_assets.storage.index import Entry
 from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
 from quant_assets.workflows.recipes.neighbours import bars_before, research_bars
 from quant_assets.workflows.recipes.regime_states import (
@@ -19,11 +23,11 @@ from quant_assets.workflows.recipes.regime_states import (
     Window,
     bars_of,
     earlier_states,
-    fit_at,
     refits_at,
     state_before,
     window_before,
 )
+from quant_assets.workflows.recomputation import Recomputation
 from quant_assets.workflows.view import LakeView, versions
 
 _NOTHING = Window(entries=(), inputs={}, needs=())
@@ -71,20 +75,26 @@ class RegimesRecipe:
             origin=here.origin,
         )
 
+    def recomputation(self, view: LakeView, key: Key, plan: Plan) -> Recomputation:
+        """Return the bars of window and session, and what labels the session by them.
+
+        The state before is held as it stands: it hangs on no bar of the session.
+        """
+        labelling = _labelling(view, key, plan)
+        return Recomputation(labelling.regimes, _bars(view, plan))
+
     def make(self, view: LakeView, key: Key, plan: Plan) -> Made:
         """Fit at a refit, and label."""
-        here, before, earlier, window, start_ns, rules = plan.payload
-        state = state_before(view, here, earlier, rules)
-        models, state = _refitted(view, here, window, start_ns, state, rules)
-        frame = label_session(
-            bars_of(view, (*before, here)),
-            session=key.session,
-            state=state[1] if state else None,
-            state_session=state[0] if state else None,
-        )
+        here, _, _, window, start_ns, _ = plan.payload
+        labelling, bars = _labelling(view, key, plan), _bars(view, plan)
+        frame = labelling.regimes(bars)
+        fitted = labelling.fitted(bars)
         levels = {"timeframe": here.levels["timeframe"], "symbol": key.symbol}
         files = [MadeFile(REGIMES, levels, frame)]
-        files += [MadeFile(REGIME_MODELS, levels, models)] if models is not None else []
+        if fitted is not None:
+            span = (window.entries[0].day, window.entries[-1].day)
+            models = state_table(fitted, session=here.day, known_at_ns=start_ns, window=span)
+            files.append(MadeFile(REGIME_MODELS, levels, models))
         labelled = frame.height - frame["mixture_label"].null_count()
         return Made(
             tuple(files),
@@ -96,18 +106,67 @@ class RegimesRecipe:
         )
 
 
-def _refitted(
-    view: LakeView,
-    here: Entry,
-    window: Window,
-    start_ns: int,
-    previous: Standing | None,
-    rules: RegimeSettings,
-) -> tuple[pl.DataFrame | None, Standing | None]:
-    """Return the new state as a table, and the state that stands from the session on."""
-    fitted = fit_at(view, window, previous, rules)
-    if fitted is None:
-        return None, previous
-    span = (window.entries[0].day, window.entries[-1].day)
-    table = state_table(fitted, session=here.day, known_at_ns=start_ns, window=span)
-    return table, (here.day, fitted)
+@dataclass
+class _Labelling:
+    """How the regimes of a session come from bars.
+
+    Parameters
+    ----------
+    window, neighbours
+        Sessions that a state is fitted on, none where none is, and those whose bars the labels of
+        the session look at, its own with them.
+    previous
+        State that stands before the session.
+    """
+
+    session: date
+    window: tuple[date, ...]
+    neighbours: tuple[date, ...]
+    previous: Standing | None
+    rules: RegimeSettings
+    _last: tuple[pl.DataFrame, RegimeState | None] | None = field(default=None, init=False)
+
+    def regimes(self, bars: pl.DataFrame) -> pl.DataFrame:
+        """Return the session's regimes."""
+        fitted = self.fitted(bars)
+        state = (self.session, fitted) if fitted else self.previous
+        return label_session(
+            _of(bars, self.neighbours),
+            session=self.session,
+            state=state[1] if state else None,
+            state_session=state[0] if state else None,
+        )
+
+    def fitted(self, bars: pl.DataFrame) -> RegimeState | None:
+        """Return the state that is fitted at the session, if one is; once for the same bars."""
+        past = _of(bars, self.window)
+        if past.is_empty():
+            return None
+        if self._last is None or not self._last[0].equals(past):
+            previous = self.previous[1] if self.previous else None
+            self._last = past, fit_window([past], rules=self.rules, previous=previous)
+        return self._last[1]
+
+
+def _labelling(view: LakeView, key: Key, plan: Plan) -> _Labelling:
+    """Return how the regimes of a plan come from bars."""
+    here, before, earlier, window, _, rules = plan.payload
+    return _Labelling(
+        session=key.session,
+        window=tuple(entry.day for entry in window.entries),
+        neighbours=tuple(entry.day for entry in (*before, here)),
+        previous=state_before(view, here, earlier, rules),
+        rules=rules,
+    )
+
+
+def _bars(view: LakeView, plan: Plan) -> pl.DataFrame:
+    """Return the bars that a plan reads, oldest first, each session once."""
+    here, before, _, window, _, _ = plan.payload
+    entries = {entry.day: entry for entry in (*window.entries, *before, here)}
+    return bars_of(view, [entries[day] for day in sorted(entries)])
+
+
+def _of(bars: pl.DataFrame, sessions: tuple[date, ...]) -> pl.DataFrame:
+    """Return the bars of some sessions."""
+    return bars.filter(pl.col("session").is_in(sessions))
