@@ -193,11 +193,10 @@ def cross_validation_folds(
     TrainingError
         As the splitter and its `split` do.
     """
-    splitter = CombinatorialPurged(
-        n_folds=spec.n_folds,
-        n_test_folds=spec.n_test_folds if spec.kind == "combinatorial" else 1,
-        embargo_ns=spec.embargo_bars * timeframe_ns,
-    )
+    embargo_ns = spec.embargo_bars * timeframe_ns
+    splitter: PurgedKFold | CombinatorialPurged = PurgedKFold(spec.n_folds, embargo_ns)
+    if spec.kind == "combinatorial":
+        splitter = CombinatorialPurged(spec.n_folds, spec.n_test_folds, embargo_ns)
     return list(splitter.split(t0, t1, sessions, final))
 
 

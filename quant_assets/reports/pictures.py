@@ -156,34 +156,6 @@ def draw_heat_map(
     return as_png(figure)
 
 
-def draw_importances(importances: Mapping[str, float], *, title: str, n_shown: int = 25) -> bytes:
-    """Return the largest importances as bars, the largest on top, ties by name."""
-    largest = sorted(importances.items(), key=lambda pair: (-pair[1], pair[0]))[:n_shown]
-    figure = new_figure()
-    axes = figure.subplots()
-    names = [name for name, _ in reversed(largest)]
-    axes.barh(range(len(names)), [value for _, value in reversed(largest)], color=BLUE)
-    axes.set_yticks(range(len(names)), names, fontsize=7)
-    axes.set_xlabel("total gain")
-    axes.set_title(title)
-    return as_png(figure)
-
-
-def draw_fold_scores(scores: Sequence[Mapping[str, float | None]], *, title: str) -> bytes:
-    """Return the area under the curve fold by fold, against the coin's one half."""
-    figure = new_figure()
-    axes = figure.subplots()
-    auc = [np.nan if fold["auc"] is None else float(fold["auc"]) for fold in scores]
-    axes.bar(range(len(auc)), auc, color=BLUE)
-    axes.axhline(0.5, color=RED, linestyle="--", linewidth=1.0)
-    axes.set_xticks(range(len(auc)))
-    axes.set_ylim(0.0, 1.0)
-    axes.set_xlabel("fold")
-    axes.set_ylabel("AUC out of sample")
-    axes.set_title(title)
-    return as_png(figure)
-
-
 def thin_rows(frame: pl.DataFrame, most: int) -> pl.DataFrame:
     """Return at most `most` rows, evenly spread, the first and the last among them."""
     if frame.height <= most:

@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 from quant_assets.reports import pictures
+from quant_assets.reports.feature_pictures import draw_drifts
+from quant_assets.reports.model_pictures import draw_model_tear
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 N = 50
@@ -49,8 +51,13 @@ DRAWN = {
     "heat_map": lambda: pictures.draw_heat_map(
         MATRIX, rows=["a", "b"], columns=["c", "d"], title="t", unit="R"
     ),
-    "importances": lambda: pictures.draw_importances({"rsi": 3.0, "adx": 1.0}, title="gain"),
-    "folds": lambda: pictures.draw_fold_scores([{"auc": 0.6}, {"auc": None}], title="folds"),
+    "model_tear": lambda: draw_model_tear(
+        importances={"rsi": 3.0, "adx": 1.0},
+        fold_scores=[{"auc": 0.6}, {"auc": None}],
+        calibration=[{"mean_proba": 0.4, "frequency": 0.5, "count": 9}],
+        title="tear",
+    ),
+    "drifts": lambda: draw_drifts({"rsi": 0.3, "adx": 0.1}, n_shown=9),
 }  # fmt: skip
 
 EMPTY = {
@@ -60,7 +67,9 @@ EMPTY = {
     "heat_map": lambda: pictures.draw_heat_map(
         np.full((1, 1), np.nan), rows=["a"], columns=["b"], title="none", unit="R"
     ),
-    "importances": lambda: pictures.draw_importances({}, title="none"),
+    "model_tear": lambda: draw_model_tear(
+        importances={}, fold_scores=[], calibration=[], title="none"
+    ),
 }
 
 
