@@ -8,8 +8,12 @@ import polars as pl
 import pytest
 import yaml
 
+from quant_assets.features.inputs import JOINED_INPUTS
 from quant_assets.features.regime_schema import REGIMES
+from quant_assets.features.standard import standard_catalog
+from quant_assets.features.stream import FeatureStream
 from quant_assets.levels.schema import LEVELS
+from quant_assets.market.timeframes import Timeframe
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.ranges import make_range
 from quant_assets.workflows.recipe import Key, Status
@@ -19,6 +23,8 @@ from quant_assets.workflows.workspace import Workspace
 from quant_assets_tests.defs.automation.market import sessions, write_csv
 
 DAYS = sessions(date(2024, 1, 8), date(2024, 1, 17))
+DAYS_AFTER = sessions(date(2024, 5, 6), date(2024, 5, 7))
+"""Months after the first ones."""
 OWN, OTHER = "GBPUSD", "EURUSD"
 ASSETS = ("bars", "footprint", "levels", "regimes", "features")
 SETTINGS = {
@@ -170,3 +176,27 @@ def test_a_new_day_costs_one_day_and_gives_the_bits_of_a_rebuild(made, tmp_path)
             for w in (grown, whole)
         )
         assert one == two
+
+
+def test_behind_a_hole_of_months_the_lake_has_the_bits_of_a_stream(tmp_path):
+    """As many bars before are seen as there are; a day that fills the hole makes stale."""
+    days = [*sessions(date(2024, 1, 8), date(2024, 1, 10)), *DAYS_AFTER]
+    workspace = Workspace.open(tmp_path / "data")
+    land(workspace, OTHER, days, seed=1)
+
+    def made(asset: str) -> list[date]:
+        keys = [Key(OTHER, day) for day in sessions(days[0], days[-1])]
+        outcomes = make_range(workspace, recipes()[asset], keys)
+        return [one.key.session for one in outcomes if one.status is Status.MADE]
+
+    assert made("bars") == made("features") == days
+    bars, features = rows(workspace, "bars", OTHER), rows(workspace, "features", OTHER)
+    names = [
+        one.name for one in standard_catalog().features if not {*one.inputs} & {*JOINED_INPUTS}
+    ]
+    stream = FeatureStream(timeframe=Timeframe.parse("15m"), names=names)
+    assert stream.push(bars).select(names).equals(features.select(names))
+    between = date(2024, 2, 14)
+    land(workspace, OTHER, [between], seed=2)
+    assert made("bars") == [between]
+    assert made("features") == [between, *DAYS_AFTER]

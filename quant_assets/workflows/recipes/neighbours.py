@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 import polars as pl
 
@@ -89,21 +90,29 @@ class Neighbourhood:
 
 
 def bars_before(view: LakeView, here: Entry, count: int) -> Neighbourhood:
-    """Return the sessions before one that hold at least `count` bars of its timeframe.
+    """Return the sessions before one that hold the last `count` bars of its timeframe.
 
     It walks the symbol's calendar back; a session without bars counts as an absent input, so
-    that its arrival makes the partition stale.
+    that its arrival makes the partition stale. Where sessions lack bars, or trade seldom, it goes
+    on over those that have some: as many bars are found as there are.
     """
     calendar = view.workspace.calendar(here.symbol)
-    reach = _sessions_for(view, here, count)
-    days = reversed(calendar.previous(here.day, reach))
-    walked = _walk(view, here, days, count)
+    near = calendar.previous(here.day, _sessions_for(view, here, count))
+    walked = _walk(view, here, chain(reversed(near), _with_bars_before(view, here, near)), count)
     return Neighbourhood(
         entries=tuple(reversed(walked.entries)),
         looked_at=walked.looked_at,
         inputs=walked.inputs,
         is_complete=walked.is_complete,
     )
+
+
+def _with_bars_before(view: LakeView, here: Entry, near: Sequence[date]) -> Iterator[date]:
+    """Yield the sessions with bars before some others, the latest first."""
+    if near:
+        calendar = view.workspace.calendar(here.symbol)
+        there = view.sessions(BARS, here.symbol)
+        yield from (day for day in reversed(there) if day < near[0] and calendar.is_session(day))
 
 
 def bars_after(view: LakeView, here: Entry, count: int) -> Neighbourhood:
@@ -117,7 +126,7 @@ def bars_after(view: LakeView, here: Entry, count: int) -> Neighbourhood:
 
 
 def _sessions_for(view: LakeView, here: Entry, count: int) -> int:
-    """Return how many sessions surely hold `count` bars, by the session's opening hours."""
+    """Return how many whole sessions surely hold `count` bars, by the session's opening hours."""
     timeframe = Timeframe.parse(here.levels["timeframe"])
     bounds = view.workspace.calendar(here.symbol).bounds(here.day)
     length = min(timeframe.ns, bounds.close_ns - bounds.open_ns)
