@@ -193,11 +193,18 @@ def cross_validation_folds(
     TrainingError
         As the splitter and its `split` do.
     """
-    embargo_ns = spec.embargo_bars * timeframe_ns
-    splitter: PurgedKFold | CombinatorialPurged = PurgedKFold(spec.n_folds, embargo_ns)
-    if spec.kind == "combinatorial":
-        splitter = CombinatorialPurged(spec.n_folds, spec.n_test_folds, embargo_ns)
+    splitter = splitter_of(spec, timeframe_ns=timeframe_ns)
     return list(splitter.split(t0, t1, sessions, final))
+
+
+def splitter_of(
+    spec: CrossValidationSpec, *, timeframe_ns: int
+) -> PurgedKFold | CombinatorialPurged:
+    """Return the splitter of a specification, or raise where it can cut no rows at all."""
+    embargo_ns = spec.embargo_bars * timeframe_ns
+    if spec.kind == "combinatorial":
+        return CombinatorialPurged(spec.n_folds, spec.n_test_folds, embargo_ns)
+    return PurgedKFold(spec.n_folds, embargo_ns)
 
 
 def _span_of(spans: LabelSpans, inside: np.ndarray) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from quant_assets.market.errors import QuantError, StrategyError
+from quant_assets.market.errors import QuantError, StrategyError, TrainingError
 from quant_assets.signals.strategy import Strategy, default_strategy
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.ranges import make_range
@@ -90,12 +90,38 @@ def test_the_usual_strategy_passes(shop):
             f"{len(DAYS)} landed sessions",
             id="sessions",
         ),
+        pytest.param(
+            {"cv": {"kind": "combinatorial", "n_folds": 2, "n_test_folds": 2}},
+            "no block left to train on",
+            id="no_block_to_train_on",
+        ),
+        pytest.param(
+            {"cv": {"kind": "combinatorial", "n_folds": 20, "n_test_folds": 8}},
+            "125970 splits",
+            id="too_many_splits",
+        ),
+        pytest.param(
+            {"cv": {"n_folds": len(DAYS) + 1}},
+            f"{len(DAYS)} landed sessions of its symbols, {len(DAYS) + 1} are needed",
+            id="blocks",
+        ),
     ],
 )
 def test_what_is_not_there_is_named(shop, changes, says):
     """With what is nearest to it, or what there is."""
     with pytest.raises(QuantError, match=says):
         check_strategy(shop.workspace, shop.strategy(**changes))
+
+
+def test_bars_that_are_still_to_be_made_count_for_the_horizon(shop, tmp_path):
+    """What landed bounds them: too long is refused before any is made, and one made is not all."""
+    workspace = Workspace.open(tmp_path / "data")
+    list(ingest_files(workspace, [shop.workspace.root / "raw" / "EURUSD15.csv"]))
+    for made in ([], [Key("EURUSD", DAYS[1])]):
+        list(make_range(workspace, BarsRecipe(), made))
+        check_strategy(workspace, shop.strategy(label="return(479)"))
+        with pytest.raises(TrainingError, match="480 bars of EURUSD in all"):
+            check_strategy(workspace, shop.strategy(label="return(480)"))
 
 
 @pytest.mark.parametrize(
