@@ -7,7 +7,7 @@ import polars as pl
 
 from quant_assets.lineage.records import Hashes, Lineage, Origin, why_stale
 from quant_assets.market.columns import UTC_NS
-from quant_assets.market.errors import TrainingError
+from quant_assets.market.errors import LakeError, PartitionReplacedError, TrainingError
 from quant_assets.models.schema import MODELS
 from quant_assets.models.tracker_protocol import Tracker
 from quant_assets.models.trained import TrainedModel
@@ -114,15 +114,18 @@ def train_model_task(
 def stored_model(workspace: Workspace, name: str) -> StoredModel | None:
     """Return the model that the lake holds for a strategy, or None.
 
-    One that cannot be read any more, damaged or of an older form, counts as none: it is made anew.
+    One that cannot be read any more, lost, damaged or of an older form, counts as none: it is made
+    anew.
     """
     entries = workspace.lake.index.entries(MODELS.name, symbol=name)
     if not entries:
         return None
-    row = workspace.lake.read(entries[0]).row(0, named=True)
     try:
+        row = workspace.lake.read(entries[0]).row(0, named=True)
         model = TrainedModel.from_text(row["text"])
-    except TrainingError:
+    except PartitionReplacedError:
+        raise
+    except (LakeError, TrainingError):
         return None
     return StoredModel(model, entries[0], is_new=False)
 

@@ -14,6 +14,7 @@ from quant_assets.signals.strategy import default_strategy
 from quant_assets.storage.state import FAILURES
 from quant_assets.workflows.changes import pending_partitions
 from quant_assets.workflows.ingest import ingest_files
+from quant_assets.workflows.model_list import list_models
 from quant_assets.workflows.plan import INPUT, plan_assets
 from quant_assets.workflows.ranges import make_range
 from quant_assets.workflows.recipe import Key, Plan, Status
@@ -93,6 +94,23 @@ def test_it_trains_predicts_and_trades_beside_the_usual_strategy(root):
         "predictions": {"kept"},
     }
     assert not any(line.would_run for line in plan_assets(workspace, RANGED, KEYS))
+
+
+@pytest.mark.parametrize("harm", ["torn", "lost"])
+def test_a_model_whose_file_cannot_be_read_is_made_again(root, harm):
+    """It counts as none, to the list of models too; the same model comes back."""
+    workspace = Workspace.open(root)
+    _make(workspace, "training_set")
+    chosen = strategies(workspace)[USUAL]
+    made = train_model_task(workspace, chosen)
+    path = workspace.lake.root / made.entry.path
+    path.write_bytes(path.read_bytes()[:500])
+    if harm == "lost":
+        path.unlink()
+    assert list_models(workspace, ()) == []
+    again = train_model_task(workspace, chosen)
+    assert (again.is_new, again.model.model_version) == (True, made.model.model_version)
+    assert not train_model_task(workspace, chosen).is_new
 
 
 def test_what_is_learned_are_the_rows_of_the_flat_table(root):
