@@ -75,10 +75,18 @@ class ModelRegistry:
 
     def versions(self, strategy: str | None = None) -> Iterator[RegisteredVersion]:
         """Yield the versions of a strategy, or of all, by strategy and number."""
-        models = {model.name: model.aliases for model in self._client.search_registered_models()}
+        models = {model.name: model.aliases for model in self._models()}
         for name in sorted(models):
             if strategy is None or name == strategy:
                 yield from self._of_model(name, models[name])
+
+    def _models(self) -> Iterator[Any]:
+        """Yield the registered models; MLflow hands them out a page at a time."""
+        page = self._client.search_registered_models()
+        yield from page
+        while page.token:
+            page = self._client.search_registered_models(page_token=page.token)
+            yield from page
 
     def _of_model(self, name: str, aliases: dict[str, str]) -> Iterator[RegisteredVersion]:
         """Yield the versions of one registered model."""

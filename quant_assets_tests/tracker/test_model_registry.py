@@ -1,6 +1,5 @@
 """The registry: versions in order, one candidate, a champion by hand."""
 
-
 import pytest
 
 from quant_assets.market.errors import InputError
@@ -40,6 +39,19 @@ def test_the_candidate_is_promoted_where_no_version_is_named(registry):
     assert registry.promote("fx").aliases == (CANDIDATE, CHAMPION)
     assert registry.promote("fx", number=2).aliases == (CHAMPION,)
     assert aliases(registry) == [(1, (CANDIDATE,)), (2, (CHAMPION,))]
+
+
+def test_more_models_than_a_page_of_the_registry_are_all_there(registry, monkeypatch):
+    """MLflow hands out a hundred at once: a strategy beyond them would be registered twice."""
+    client = registry._client
+    whole = client.search_registered_models
+    for name in ("a", "z"):
+        client.create_registered_model(name)
+    monkeypatch.setattr(
+        client, "search_registered_models", lambda **asked: whole(max_results=1, **asked)
+    )
+    assert [model.name for model in registry._models()] == ["a", "fx", "z"]
+    assert len(aliases(registry)) == 2
 
 
 @pytest.mark.parametrize(("strategy", "number"), [("fx", 3), ("unknown", None)])
