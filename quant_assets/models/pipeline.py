@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from quant_assets.models.calibration import Calibrator
 from quant_assets.models.estimators import (
     check_estimator_text,
-    is_booster,
     predict_estimator,
     reads_null,
 )
@@ -94,9 +93,10 @@ class FittedPipeline(BaseModel):
 def readable(matrix: np.ndarray, spec: ModelSpec) -> np.ndarray:
     """Return which rows an estimator can read: none with an infinite value, or a null for some.
 
-    Trees of scikit-learn hold values as float32: what overflows there is infinite to them.
+    XGBoost and the trees of scikit-learn hold values as float32: what overflows there is infinite
+    to them.
     """
-    if is_booster(spec.kind):
+    if spec.kind == "lightgbm":
         return np.asarray(~np.isinf(matrix).any(axis=1))
     is_finite = np.abs(matrix) <= np.finfo(np.float32).max
     if reads_null(spec):

@@ -30,9 +30,9 @@ class FoldModel(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    test_start_ns: int = Field(ge=0)
-    test_end_ns: int = Field(ge=0)
-    train_end_ns: int = Field(ge=0)
+    test_start_ns: int = Field(ge=0, lt=2**63)
+    test_end_ns: int = Field(ge=0, lt=2**63)
+    train_end_ns: int = Field(ge=0, lt=2**63)
     n_train: int = Field(ge=1)
     n_test: int = Field(ge=1)
     scores: dict[str, float | None]

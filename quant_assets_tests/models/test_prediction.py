@@ -10,7 +10,7 @@ from quant_assets.models.estimators import predict_estimator
 from quant_assets.models.prediction import predict_session
 from quant_assets.models.trained import TrainedModel
 from quant_assets.models.training import train_model
-from quant_assets_tests.models.market import BAR_NS, FEATURES, Plan, training_rows
+from quant_assets_tests.models.market import BAR_NS, FEATURES, Plan, plan_of, training_rows
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,18 @@ def test_a_missing_feature_is_named(model):
     """Nothing is filled in for a feature that is not there."""
     with pytest.raises(TrainingError, match="noise, gaps missing"):
         predict_session(model, training_rows().drop("gaps", "noise").head(3))
+
+
+@pytest.mark.parametrize("kind", ["xgboost", "random_forest"])
+def test_what_overflows_the_estimators_floats_is_not_predicted(kind):
+    """It is infinite to them: that row is left out, the others are as they were."""
+    model = train_model(training_rows(), feature_names=FEATURES, strategy=plan_of(kind))
+    rows = training_rows().filter(pl.col("symbol") == "AA")
+    wild = rows.with_columns(
+        told=pl.when(pl.int_range(pl.len()) == 5).then(1e300).otherwise("told")
+    )
+    usual, made = predict_session(model, rows), predict_session(model, wild)
+    assert made.equals(usual.filter(pl.col("bar_start") != rows["bar_start"][5]))
 
 
 def test_no_rows_give_no_rows(model):
