@@ -76,11 +76,12 @@ def prepare_fold(
     if not reads_null(plan.model):
         is_whole = ~np.isnan(rows.matrix[:, pruned.kept]).any(axis=1)
         n_lost = int((~is_whole[train]).sum())
-        tail = replace(
-            tail,
-            fit=tail.fit[is_whole[tail.fit]],
-            calibrate=tail.calibrate[is_whole[tail.calibrate]],
-        )
+        _check_whole(rows, tail.fit, pruned, is_whole, name)
+        left = tail.calibrate[is_whole[tail.calibrate]]
+        notes = dict(tail.notes)
+        if tail.calibrate.size and not left.size:
+            notes["calibration"] = f"none: {too_few(rows.target[left])}"
+        tail = replace(tail, fit=tail.fit[is_whole[tail.fit]], calibrate=left, notes=notes)
         judge = (judge[0][is_whole[judge[0]]], judge[1][is_whole[judge[1]]])
     _check_classes(rows.target[tail.fit], name, "labels to fit on")
     return Prepared(name, tail, judge, pruned, n_lost)
@@ -220,6 +221,23 @@ def _check_classes(target: np.ndarray, name: str, what: str) -> None:
             found=f"{int(target.sum())} of {target.size} {what} meet their target",
             remedy="Both classes are needed: change label.tp or label.sl, or train on more.",
         )
+
+
+def _check_whole(
+    rows: TrainingRows, fit: np.ndarray, pruned: Pruned, is_whole: np.ndarray, name: str
+) -> None:
+    """Refuse rows each of which lacks a feature that the estimator needs; the worst are told."""
+    if is_whole[fit].any():
+        return
+    lacking = np.isnan(rows.matrix[fit][:, pruned.kept]).sum(axis=0).tolist()
+    worst = sorted(zip(lacking, pruned.kept, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    told = ", ".join(f"{rows.names[column]} in {count}" for count, column in worst[:5])
+    raise TrainingError(
+        asked=name,
+        found=f"none of {fit.size} rows to fit on has a value of all {len(worst)} features; "
+        f"null is most often {told}",
+        remedy="Leave these out of `features`, or choose an estimator that reads nulls: lightgbm.",
+    )
 
 
 def _one_class(target: np.ndarray) -> str:

@@ -286,10 +286,26 @@ def test_a_part_to_fit_of_one_class_is_refused(monkeypatch):
 
 
 def test_without_a_complete_row_a_linear_model_is_refused():
-    """Nothing is filled in: the message says that no row could be used."""
+    """Nothing is filled in: the message says which features no row has together."""
     rows = training_rows().with_columns(
         gaps=pl.when(pl.col("session").dt.day() < 10).then(None).otherwise("gaps"),
         noise=pl.when(pl.col("session").dt.day() < 10).then("noise").otherwise(None),
     )
-    with pytest.raises(TrainingError, match="0 of 0 labels to fit on"):
+    says = r"none of \d+ rows .* all 3 features; null is most often (noise|gaps) in \d+, "
+    with pytest.raises(TrainingError, match=says):
         train_model(rows, feature_names=FEATURES, strategy=plan_of("logistic_regression"))
+
+
+def test_a_tail_without_a_complete_row_is_told():
+    """Probabilities that could not be calibrated are not passed off as calibrated."""
+    rows = training_rows(n_bars=60)
+    plan = plan_of("logistic_regression")
+    model = train_model(rows, feature_names=["told", "noise"], strategy=plan)
+    begin = rows.sort("bar_start", "symbol")["bar_start"][-round(rows.height * 0.2) - 20]
+    late = rows.with_columns(
+        noise=pl.when(pl.col("bar_start") < begin).then("noise").otherwise(None)
+    )
+    bare = train_model(late, feature_names=["told", "noise"], strategy=plan)
+    assert model.content.final.notes == {}
+    assert bare.content.final.calibrator.kind == "none"
+    assert bare.content.final.notes["calibration"].startswith("none: 0 rows in the tail")

@@ -69,19 +69,27 @@ def model(
         "estimator": made.content.model.kind,
         "label": made.content.label.dataset,
         "folds": len(made.folds),
-        "auc_by_fold": ", ".join(f"{fold.scores['auc'] or 0.5:.3f}" for fold in made.folds),
-        "log_loss": mean_score(made, "logloss") or 0.0,
-        "log_loss_of_base_rate": mean_score(made, "logloss_of_base_rate") or 0.0,
+        "auc_by_fold": ", ".join(_score(fold.scores["auc"]) for fold in made.folds),
+        "rows_without_value": made.content.final.n_without_value,
         "features_kept": dg.MetadataValue.md(listing(made.content.final.features)),
         "features_left_out": dg.MetadataValue.md(reasons(made.content.final.dropped)),
         "synthetic": stored.entry.synthetic,
         "sessions_set_aside": ", ".join(stored.set_aside) or "none",
     }
+    for name, score in (("log_loss", "logloss"), ("log_loss_of_base_rate", "logloss_of_base_rate")):
+        value = mean_score(made, score)
+        if value is not None:
+            metadata[name] = value
     for name, png in stored.pictures.items():
         metadata[name.removesuffix(".png")] = as_metadata(png)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(stored.entry.data_version), metadata=metadata
     )
+
+
+def _score(value: float | None) -> str:
+    """Write a score; a fold of one class has no AUC."""
+    return "-" if value is None else f"{value:.3f}"
 
 
 def listing(names: Iterable[str]) -> str:
