@@ -15,6 +15,7 @@ from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.models.schema import MODELS
 from quant_assets.resources.workspace import WorkspaceResource
 from quant_assets.workflows.changes import Pending, pending_partitions
+from quant_assets.workflows.recipes.neighbours import BARS
 from quant_assets.workflows.recipes.neighbours import landed_sessions as sessions_landed
 from quant_assets.workflows.recipes.register import made_sessions
 from quant_assets.workflows.view import LakeView
@@ -31,7 +32,8 @@ class Seen:
     Parameters
     ----------
     basis
-        Digest over the versions of its landed partitions, and of all models.
+        Digest over the versions of its landed partitions, of all models, and of what it is
+        compared with.
     change
         How often that digest has changed: content that comes back is another change.
     state
@@ -104,9 +106,27 @@ def _by_symbol(versions: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def _digests(workspace: Workspace, landed: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Return a digest over all that may change what is made of a symbol: landed data, models."""
-    models = {e.name: e.data_version for e in workspace.lake.index.entries(MODELS.name)}
-    return {s: digest_of([dict(own), models])[:_DIGITS] for s, own in landed.items()}
+    """Return a digest over all that may change what is made of a symbol.
+
+    That is its landed data, the models, and the bars of the symbol that it is compared with.
+    """
+    models = _versions(workspace, MODELS.name)
+    return {
+        symbol: digest_of([dict(own), models, _reference_bars(workspace, symbol)])[:_DIGITS]
+        for symbol, own in landed.items()
+    }
+
+
+def _reference_bars(workspace: Workspace, symbol: str) -> dict[str, str]:
+    """Return the bars of a symbol's reference and their versions; nothing where it has none."""
+    reference = workspace.settings.member(symbol).reference
+    return _versions(workspace, BARS, symbol=reference) if reference else {}
+
+
+def _versions(workspace: Workspace, table: str, **keys: str) -> dict[str, str]:
+    """Return the partitions of a table and their versions."""
+    found = workspace.lake.index.entries(table, **keys)
+    return {entry.name: entry.data_version for entry in found}
 
 
 def _read(cursor: str | None) -> dict[str, Seen]:

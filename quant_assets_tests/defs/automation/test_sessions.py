@@ -131,3 +131,28 @@ def test_the_predictions_of_a_new_model_follow(made):
     (request,) = made.make_all()
     assert request.tags["dagster/asset_partition_range_start"] == "2024-01-08|EURUSD"
     assert made.made == {f"predictions {day}|EURUSD" for day in DAYS}
+
+
+def test_features_follow_the_symbol_that_they_are_compared_with(desk):
+    """Bars of the reference that come later are asked for, and then what was made without them."""
+    raw = desk.workspace.root / "raw"
+    settings = "universe: [{symbol: GBPUSD, reference: EURUSD, features: [reference_return_20]}]\n"
+    put(desk.workspace.root / "settings.yaml", settings)
+    write_csv(raw / "GBPUSD15.csv", DAYS[:2], seed=SEED)
+    desk.land_all()
+    desk.make_all()
+    write_csv(raw / "EURUSD15.csv", DAYS[:2], seed=SEED + 1)
+    desk.land_all()
+    desk.made.clear()
+    for _ in range(2):  # it waits until bars of the other symbol are at rest, too
+        desk.make_all()
+    assert {name for name in desk.made if name.startswith(("features", "bars"))} == {
+        f"{asset} {day}|{symbol}"
+        for day in DAYS[:2]
+        for asset, symbol in (
+            ("bars", "EURUSD"),
+            ("features", "EURUSD"),
+            ("features", "GBPUSD"),
+        )
+    }
+    assert desk.make_all() == []
