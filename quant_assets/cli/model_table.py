@@ -67,6 +67,8 @@ def print_model(listed: "ListedModel") -> None:
     )
     console_of().print(_folds(model))
     print(_pruned(model))
+    for line in undone(model):
+        print(line)
     number = f", version {listed.registered.number}" if listed.registered else ""
     aliases = ", ".join(listed.registered.aliases) if listed.registered else "not registered"
     print(f"model {listed.model_version[:10]}{number} ({aliases})")
@@ -100,6 +102,19 @@ def _pruned(model: "TrainedModel") -> str:
     told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
     head = f"{len(final.features)} of {len(model.features)} features kept"
     return f"{head}; left out: {told}" if told else head
+
+
+def undone(model: "TrainedModel") -> list[str]:
+    """Return what was asked for and not done, and in which folds, and the rows lost to nulls."""
+    folds = [(f"fold {number}", fold.pipeline) for number, fold in enumerate(model.folds)]
+    where: dict[str, list[str]] = {}
+    for place, pipeline in (*folds, ("the final model", model.content.final)):
+        for what in pipeline.notes:
+            where.setdefault(what, []).append(place)
+    lines = [f"no {what} in {', '.join(places)}" for what, places in sorted(where.items())]
+    lost = model.content.final.n_without_value
+    told = f"{lost:,} rows have a null that the estimator cannot read: not learned from"
+    return [*lines, told] if lost else lines
 
 
 def _number(value: float | None) -> str:

@@ -189,7 +189,8 @@ def _sorted_rows(frame: pl.DataFrame, feature_names: Sequence[str]) -> pl.DataFr
         raise TrainingError(
             asked="train a model",
             found=f"{frame.height} rows {says} a symbol, {len(feature_names)} features",
-            remedy="Make the training set first: rows with a column `symbol`, and features.",
+            remedy="Make the training set first: rows with a column `symbol`, and features. A "
+            "meta-label has none where its first rule trades on no side.",
         )
     rows = frame.sort("bar_start", "symbol")
     if rows.select(pl.struct("bar_start", "symbol").is_duplicated().any()).item():

@@ -123,7 +123,8 @@ class Strategy(_Frozen):
         """Allow shorts only where the label tells their chances.
 
         With equal barriers a long's stop is the short's target. Otherwise 1 - P says nothing
-        about a short.
+        about a short. It is the short's chance at best: labels that time decides are in it too, so
+        that a horizon which few trades end within makes a short of nearly every bar.
         """
         if self.decision.side == "both":
             if self.label.kind != "tb":
