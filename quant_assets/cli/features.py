@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from quant_assets.workflows.leak_check import LeakReport
 
-_WIDTH = 170
+_WIDTH = 200
 """Columns of a page or pipe, which has no width of its own."""
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
@@ -35,7 +35,7 @@ def features(
             typer.echo(f"{name}: training period {period}", err=True)
     made = frame.filter(frame["sessions_with_values"] > 0)["name"].n_unique()
     closing = f"{made} with values" if made else "nothing made yet: quant materialize features"
-    typer.echo(f"{frame['name'].n_unique()} features, {closing}")
+    typer.echo(f"{_counted(frame['name'].n_unique())}, {closing}")
 
 
 _LISTED = {
@@ -114,8 +114,13 @@ def _print_report(report: "LeakReport", rows: Sequence[Mapping[str, Any]]) -> No
         _print_table(columns, found, numbers=())
     least = min(row["cuts"] for row in rows)
     counts = ", ".join(f"{count} {status}" for status, count in sorted(report.counts.items()))
-    typer.echo(f"{len(rows)} features, {least} cuts of each at least: {counts}")
+    typer.echo(f"{_counted(len(rows))}, {least} cuts of each at least: {counts}")
     typer.echo(f"Judged on {', '.join(report.markets)}.", err=True)
+
+
+def _counted(features: int) -> str:
+    """Return how many features there are."""
+    return f"{features} feature{'s' * (features != 1)}"
 
 
 def _print_json(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -48,15 +48,20 @@ def train(
 def _checked(workspace: "Workspace", text: str) -> "Strategy":
     """Return the strategy of a name or file, its symbols written out, once it may be trained."""
     from quant_assets.defs.selection import expected_research
+    from quant_assets.market.errors import StrategyError, TrainingError
     from quant_assets.workflows.strategies import strategy
     from quant_assets.workflows.strategy_check import check_strategy
     from quant_assets.workflows.strategy_intake import take_strategy
 
     expected = expected_research(workspace)
-    if text.endswith(_FILE_ENDINGS):
-        return take_strategy(workspace, Path(text), expected=expected)
-    chosen = strategy(workspace, text, expected=expected)
-    check_strategy(workspace, chosen)
+    try:
+        if text.endswith(_FILE_ENDINGS):
+            return take_strategy(workspace, Path(text), expected=expected)
+        chosen = strategy(workspace, text, expected=expected)
+        check_strategy(workspace, chosen)
+    except TrainingError as error:
+        # Nothing was begun: what is wrong is the strategy, and that is asked wrongly.
+        raise StrategyError(asked=error.asked, found=error.found, remedy=error.remedy) from error
     return chosen
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing as mp
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -12,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+from dagster_shared.error import SerializableErrorInfo
 
 from quant_assets.defs.landed import landed_versions, observe, register
 from quant_assets.defs.location import load_location
@@ -38,6 +40,8 @@ from quant_assets.workflows.workspace import Workspace
 
 Tell = Callable[[str, str, str, int, int], None]
 """Called with asset, status, partition, place and total as the work goes on."""
+
+_INTERRUPTS = ("KeyboardInterrupt", dg.DagsterExecutionInterruptedError.__name__)
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,11 @@ def _workers(count: int) -> Iterator["_Crew | None"]:
         return
     context = mp.get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(count, mp_context=context) as pool:
-        yield _Crew(pool, manager.Queue())
+        try:
+            yield _Crew(pool, manager.Queue())
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 @dataclass(frozen=True)
@@ -234,6 +242,8 @@ def execute(request: RunRequest, instance: dg.DagsterInstance, tell: Tell) -> Ru
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
+    if _was_interrupted(result):
+        raise KeyboardInterrupt
     for event in result.get_asset_materialization_events():
         if dropped := event.materialization.metadata.get(DROPPED):
             counts["dropped"] = counts.get("dropped", 0) + int(float(str(dropped.value)))
@@ -251,6 +261,13 @@ def execute(request: RunRequest, instance: dg.DagsterInstance, tell: Tell) -> Ru
     return RunResult(request, result.success, _message(result), counts)
 
 
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Return whether Ctrl-C ended the run: Dagster turns it into a failure like any other."""
+    failures = [event.job_failure_data for event in result.all_events if event.is_job_failure]
+    errors = [failure.error for failure in failures if failure and failure.error]
+    return any(error.cls_name in _INTERRUPTS for error in errors)
+
+
 def _message(result: dg.ExecuteInProcessResult) -> str:
     """Return what a failed run says: its own failure's words, without a traceback."""
     words: list[str] = []
@@ -259,10 +276,14 @@ def _message(result: dg.ExecuteInProcessResult) -> str:
         told = data.user_failure_data
         error = data.error
         cause = error.cause if error and error.cause else error
-        words.append(
-            str(told.description) if told else cause.message.strip() if cause else "it failed"
-        )
+        words.append(str(told.description) if told else _said(cause) if cause else "it failed")
     return "; ".join(words)
+
+
+def _said(error: SerializableErrorInfo) -> str:
+    """Return an error's words behind the name of its class, as the command line says it."""
+    name = error.cls_name or ""
+    return re.sub(rf"^(\w+\.)+{name}:", f"{name}:", error.message.strip())
 
 
 class _Quiet:

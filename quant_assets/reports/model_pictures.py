@@ -67,7 +67,7 @@ def _draw_calibration(axes: Any, calibration: Sequence[Mapping[str, float | int 
     axes.set_ylim(0.0, 1.0)
     axes.set_xlabel("probability, out of sample")
     axes.set_ylabel("frequency")
-    axes.set_title(f"calibration over {int(count.sum()):,} rows, +- 2 errors", fontsize=9)
+    axes.set_title(f"calibration over {int(count.sum()):,} rows, ± 2 standard errors", fontsize=9)
 
 
 def _draw_folds(
@@ -85,6 +85,7 @@ def _draw_folds(
             axes.plot(*zip(*known, strict=True), color=color, marker="o", markersize=4, label=name)
     axes.axhline(0.5, color=_GREY, linestyle="--", linewidth=1.0)
     axes.set_xlabel("fold")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylabel("AUC")
     axes.set_title("score by fold", fontsize=9)
     if axes.get_legend_handles_labels()[0]:

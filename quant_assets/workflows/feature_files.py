@@ -84,6 +84,13 @@ def _files(
 ) -> tuple[FeatureFile, ...]:
     """Return what files of some versions declare, if none of their names is taken."""
     files = tuple(load_feature_file(path) for path in paths)
+    for file in files:
+        if not file.features:
+            raise InputError(
+                asked=f"features from {file.path.name}, by the setting features.files",
+                found="it declares none",
+                remedy="Put @feature before the functions that make them.",
+            )
     _check_names(files)
     return files
 

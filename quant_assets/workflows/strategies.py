@@ -113,7 +113,7 @@ def with_symbols(
     Raises
     ------
     StrategyError
-        If there is none; `expected` as in `strategies`.
+        If there is none, or one that it names has no bars; `expected` as in `strategies`.
     """
     there = {*research_groups(workspace), *expected}
     symbols = sorted(
@@ -121,10 +121,11 @@ def with_symbols(
         for symbol, timeframe in there
         if timeframe == chosen.timeframe and symbol in (chosen.symbols or (symbol,))
     )
-    if not symbols:
+    if not symbols or set(chosen.symbols or ()) - set(symbols):
+        missing = sorted(set(chosen.symbols or ("any symbol",)) - set(symbols))
         bars = ", ".join(f"{symbol} {timeframe}" for symbol, timeframe in sorted(there))
         raise StrategyError(
-            asked=f"bars of {', '.join(chosen.symbols or ('any symbol',))} at {chosen.timeframe} "
+            asked=f"bars of {', '.join(missing)} at {chosen.timeframe} "
             f"for strategy {chosen.name!r}",
             found=f"bars for research are {bars or 'none'}",
             remedy="Land files of them: quant ingest FILE; or correct symbols and timeframe.",

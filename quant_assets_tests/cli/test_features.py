@@ -49,7 +49,7 @@ def test_a_leak_is_told_with_feature_cut_and_time(root):
     title, row, closing = shown.stdout.splitlines()
     assert title.split()[:2] == ["feature", "state"]
     assert row.split()[:2] == ["rolled_close", "leak"]
-    assert closing == "1 features, 240 cuts of each at least: 1 leak"
+    assert closing == "1 feature, 240 cuts of each at least: 1 leak"
     assert "seeded bars" in shown.stderr
     found = run(root, "check-leaks", file, "--json")
     assert found.returncode == 1
@@ -66,7 +66,7 @@ def test_a_clean_file_is_told_with_status_0(root):
     done = run(root, "check-leaks", str(file))
     assert (done.returncode, done.stdout) == (
         0,
-        "1 features, 240 cuts of each at least: 1 clean\n",
+        "1 feature, 240 cuts of each at least: 1 clean\n",
     )
 
 

@@ -1,5 +1,7 @@
 """The code location as Dagster loads it: every asset there, described, wired, no pickles."""
 
+from graphlib import TopologicalSorter
+
 import dagster as dg
 import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
@@ -52,6 +54,18 @@ def test_every_asset_says_what_it_is(definitions):
         assert spec.group_name in stages, spec.key
         if spec.key.to_user_string() != "raw_files":
             assert spec.kinds, spec.key
+
+
+def test_no_group_of_the_graph_feeds_one_that_feeds_it(definitions):
+    """The UI draws a group before what it feeds; with a cycle it draws features behind models."""
+    specs = definitions.resolve_all_asset_specs()
+    groups = {spec.key: str(spec.group_name) for spec in specs}
+    order = TopologicalSorter({group: set() for group in groups.values()})
+    for spec in specs:
+        above = {groups[dep.asset_key] for dep in spec.deps if dep.asset_key in groups}
+        order.add(groups[spec.key], *(above - {groups[spec.key]}))
+    drawn = list(order.static_order())
+    assert drawn.index("features") < drawn.index("models") < drawn.index("leaderboard")
 
 
 def test_assets_are_partitioned_by_symbol_and_date_by_strategy_or_by_contract(definitions):

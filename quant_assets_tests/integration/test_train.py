@@ -75,6 +75,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     [
         pytest.param({"features": ["rsi_41"]}, id="feature"),
         pytest.param({"label": "barriers(1, 2)"}, id="label"),
+        pytest.param({"label": "return(90000)"}, id="horizon"),
+        pytest.param({"model": {"kind": "sklearn.ensemble.Forest"}}, id="estimator"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_made(desk, changes):

@@ -127,6 +127,13 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
         load_feature_file(tmp_path / "other.py")
 
 
+def test_a_file_of_the_settings_that_declares_no_feature_is_refused(tmp_path):
+    """A decorator was forgotten, or it is not the one of features that are stored."""
+    (tmp_path / "my.py").write_text("def mine(bars):\n    return bars['close']\n")
+    with pytest.raises(InputError, match=r"my\.py, .*features\.files: it declares none"):
+        catalog_of(opened(tmp_path, "my.py"))
+
+
 def test_two_files_of_one_name_are_two_modules(tmp_path):
     """Neither finds the other's values."""
     files = [put(tmp_path / folder / "my.py", name=folder) for folder in ("a", "b")]

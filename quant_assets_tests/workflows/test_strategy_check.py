@@ -144,6 +144,8 @@ def test_a_file_from_elsewhere_is_taken_once(shop):
     for wrong in ({"features": ["rsi_41"]}, {"symbols": ["USDJPY"]}, {"timeframe": "5m"}):
         with pytest.raises(StrategyError):
             take_strategy(shop.workspace, shop.file(**wrong))
+    with pytest.raises(StrategyError, match="bars of USDJPY at 15m"):
+        take_strategy(shop.workspace, shop.file(symbols=["EURUSD", "USDJPY"]))
     assert "mine" not in strategies(shop.workspace)
     path = shop.file()
     taken = take_strategy(shop.workspace, path)

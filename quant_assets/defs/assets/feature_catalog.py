@@ -13,8 +13,9 @@ from quant_assets.workflows.timings import Stopwatch
 SHOWN = 25
 
 
+# With the models, whose training period it measures drift against: groups feed one another one way.
 @dg.asset(
-    group_name=Stage.FEATURES.value,
+    group_name=Stage.MODELS.value,
     deps=[
         dg.AssetDep("features", partition_mapping=dg.AllPartitionMapping()),
         dg.AssetDep("model", partition_mapping=dg.AllPartitionMapping()),
@@ -32,10 +33,11 @@ def feature_catalog(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
     stored = store_feature_catalog(opened)
     watch.stop(is_new=stored.is_new)
     frame = opened.lake.read(stored.entry)
-    metadata: dict[str, dg.MetadataValue | str | int] = {
+    metadata: dict[str, dg.MetadataValue | str | int | bool] = {
         "status": "made" if stored.is_new else "kept",
         "dagster/row_count": frame.height,
         "features": frame["name"].n_unique(),
+        "synthetic": stored.entry.synthetic,
         "without_a_value": frame.filter(frame["sessions_with_values"] == 0)["name"].n_unique(),
     }
     drifts = largest_drifts(frame)
