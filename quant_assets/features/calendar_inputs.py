@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from quant_assets.features.inputs import CLOCK_INPUTS
+from quant_assets.features.inputs import CLOCK_INPUTS, REFERENCE_CONTRACT
 from quant_assets.market.sessions import SessionBounds
 from quant_assets.market.timeframes import NS_PER_MINUTE, Timeframe
 
@@ -68,10 +68,15 @@ def known_closes(bars: pl.DataFrame, *, timeframe: Timeframe) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        `end`, the end of the bar, and `reference_close`; a null close is left out.
+        `end`, the end of the bar, `reference_close`, and `REFERENCE_CONTRACT`; a null close is
+        left out.
     """
     end = pl.col("bar_start") + pl.duration(nanoseconds=timeframe.ns)
-    closes = bars.select(end.alias("end"), pl.col("close").alias("reference_close"))
+    closes = bars.select(
+        end.alias("end"),
+        pl.col("close").alias("reference_close"),
+        pl.col("contract").cast(pl.String).alias(REFERENCE_CONTRACT),
+    )
     return closes.drop_nulls("reference_close")
 
 
@@ -90,10 +95,10 @@ def reference_inputs(
     Returns
     -------
     DataFrame
-        bar_start and `reference_close`: the close of the last bar of the other symbol whose end
-        is not after the bar's own end; null before any.
+        bar_start, `reference_close` and `REFERENCE_CONTRACT`: those of the last bar of the other
+        symbol whose end is not after the bar's own end; null before any.
     """
     end = pl.col("bar_start") + pl.duration(nanoseconds=timeframe.ns)
     own = bars.select("bar_start", end.alias("end")).sort("end")
     found = own.join_asof(closes.sort("end"), on="end", strategy="backward")
-    return found.select("bar_start", "reference_close")
+    return found.select("bar_start", "reference_close", REFERENCE_CONTRACT)

@@ -38,6 +38,10 @@ close (negative after it), the official length, and calendar days to the contrac
 REFERENCE_INPUTS = ("reference_close",)
 """Last close of the symbol's reference whose bar has ended when the own bar ends."""
 
+REFERENCE_CONTRACT = "reference_contract"
+"""Text beside it: the contract of that close. Features that read the close start anew at another,
+as all do at another contract of the symbol itself."""
+
 REGIME_INPUTS = ("mixture_label", "volatility_label")
 """Labels of `regimes`."""
 
@@ -68,7 +72,7 @@ def joined(bars: pl.DataFrame, sources: Mapping[str, pl.DataFrame]) -> pl.DataFr
     -------
     DataFrame
         The bars' rows in their order, each once, with every column of `JOINED_INPUTS`; Float64,
-        null where no source has one.
+        null where no source has one. Behind them `REFERENCE_CONTRACT`, where a source has it.
 
     Raises
     ------
@@ -90,6 +94,7 @@ def joined(bars: pl.DataFrame, sources: Mapping[str, pl.DataFrame]) -> pl.DataFr
             (pl.col(name) if name in rows.columns else pl.lit(None)).cast(pl.Float64).alias(name)
             for name in JOINED_INPUTS
         ),
+        *(name for name in (REFERENCE_CONTRACT,) if name in rows.columns),
     )
 
 

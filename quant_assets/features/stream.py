@@ -10,12 +10,16 @@ from datetime import date, timedelta
 import polars as pl
 
 from quant_assets.features.catalog import Catalog
+from quant_assets.features.inputs import REFERENCE_CONTRACT
 from quant_assets.features.schema import features_table
 from quant_assets.features.standard import standard_catalog
 from quant_assets.features.window import compute_features, require_columns
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import InputError
 from quant_assets.market.timeframes import Timeframe
+
+_TEXTS = ("contract", REFERENCE_CONTRACT)
+"""Columns that bars may have: where they change, features start anew."""
 
 
 class FeatureStream:
@@ -52,7 +56,7 @@ class FeatureStream:
         self._types: dict[str, pl.DataType] = {
             "session": pl.Date(),
             "bar_start": UTC_NS,
-            "contract": pl.String(),
+            **dict.fromkeys(_TEXTS, pl.String()),
             **dict.fromkeys(inputs, pl.Float64()),
         }
         self._held = pl.DataFrame(schema=self._types)
@@ -96,8 +100,8 @@ class FeatureStream:
 
     def _taken(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Return the columns that the stream reads, in the types it holds."""
-        if "contract" not in bars.columns:
-            bars = bars.with_columns(contract=pl.lit(None, dtype=pl.String))
+        absent = [name for name in _TEXTS if name not in bars.columns]
+        bars = bars.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in absent)
         return bars.select(pl.col(name).cast(dtype) for name, dtype in self._types.items())
 
     def _require_order(self, chunk: pl.DataFrame) -> None:

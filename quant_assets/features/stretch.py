@@ -13,6 +13,7 @@ import polars as pl
 
 from quant_assets.features.bar_arrays import BarArrays, read_only
 from quant_assets.features.catalog import Feature
+from quant_assets.features.inputs import REFERENCE_CONTRACT, REFERENCE_INPUTS
 from quant_assets.features.multi_timeframe import LongerBars
 from quant_assets.indicators.arrays import FlagArray, FloatArray, IntArray
 from quant_assets.indicators.segments import unbroken_runs
@@ -62,11 +63,11 @@ class Stretch:
         What the chosen features read, read-only, NaN for null and infinities; shape (n,) each.
     missing
         Where a column has no value; of the columns that lack one.
-    bar_start_ns, bar_of_session, new_contract
-        Start of each bar, its number from the session's first, and whether it is of another
-        contract than the bar before; shape (n,).
-    rolls
-        Whether any bar is of another contract than the one before.
+    bar_start_ns, bar_of_session
+        Start of each bar, and its number from the session's first; shape (n,).
+    new_contract, new_reference
+        Whether a bar, or the close of the reference beside it, is of another contract than the one
+        before; shape (n,). None where none is.
     n_history
         How many of the bars stand before the session.
     """
@@ -75,12 +76,12 @@ class Stretch:
     missing: dict[str, FlagArray]
     bar_start_ns: IntArray
     bar_of_session: IntArray
-    new_contract: FlagArray
-    rolls: bool
+    new_contract: FlagArray | None
+    new_reference: FlagArray | None
     n_history: int
     timeframe: Timeframe
     _views_made: dict[Any, list[View]] = field(default_factory=dict, repr=False, compare=False)
-    _runs_made: dict[tuple[str, ...], Runs] = field(default_factory=dict, repr=False, compare=False)
+    _runs_made: dict[Any, Runs] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_frame(
@@ -95,14 +96,13 @@ class Stretch:
         """Take the columns that the chosen features read."""
         wanted = sorted({column for one in chosen for column in one.inputs})
         columns, missing = _columns(bars, wanted)
-        new_contract = _contract_changes(bars)
         return cls(
             columns=columns,
             missing=missing,
             bar_start_ns=read_only(start_ns),
             bar_of_session=read_only(np.arange(bars.height) - n_history),
-            new_contract=new_contract,
-            rolls=bool(new_contract.any()),
+            new_contract=_changes(bars, "contract"),
+            new_reference=_changes(bars, REFERENCE_CONTRACT),
             n_history=n_history,
             timeframe=timeframe,
         )
@@ -154,19 +154,26 @@ class Stretch:
         """Return the row ranges on which the feature runs without a break."""
         breaking = one.inputs if self.missing and one.nulls == "restart" else ()
         gapped = tuple([name for name in breaking if name in self.missing])
-        if gapped not in self._runs_made:
-            self._runs_made[gapped] = self._runs_of(gapped)
-        return self._runs_made[gapped]
+        is_compared = any(name in REFERENCE_INPUTS for name in one.inputs)
+        rolls = [self.new_contract, self.new_reference if is_compared else None]
+        key = gapped, is_compared
+        if key not in self._runs_made:
+            self._runs_made[key] = self._runs_of(
+                gapped, [roll for roll in rolls if roll is not None]
+            )
+        return self._runs_made[key]
 
-    def _runs_of(self, gapped: tuple[str, ...]) -> Runs:
+    def _runs_of(self, gapped: tuple[str, ...], rolls: Sequence[FlagArray]) -> Runs:
         """Return the row ranges of one contract in which no row lacks one of the columns."""
         n_rows = self.bar_start_ns.shape[0]
-        if not gapped and not self.rolls:
+        if not gapped and not rolls:
             return [(0, n_rows)] if n_rows else []
-        missing = np.zeros(n_rows, dtype=np.bool_)
+        missing, starts = np.zeros(n_rows, dtype=np.bool_), np.zeros(n_rows, dtype=np.bool_)
         for name in gapped:
             missing |= self.missing[name]
-        return list(unbroken_runs(missing, self.new_contract))
+        for roll in rolls:
+            starts |= roll
+        return list(unbroken_runs(missing, starts))
 
 
 def _columns(
@@ -190,16 +197,15 @@ def _columns(
     return columns, {names[at]: lacks[at] for at in gapped}
 
 
-def _contract_changes(bars: pl.DataFrame) -> FlagArray:
-    """Return where a bar is of another contract than the bar before; bars may have none."""
-    none = np.zeros(bars.height, dtype=np.bool_)
-    if bars.is_empty() or "contract" not in bars.columns:
-        return none
-    contract = bars["contract"]
+def _changes(bars: pl.DataFrame, column: str) -> FlagArray | None:
+    """Return where a contract is another than at the bar before; bars may have none."""
+    if bars.is_empty() or column not in bars.columns:
+        return None
+    contract = bars[column]
     n_null = contract.null_count()
     # Most windows are of one contract, or of a symbol without.
     if n_null == bars.height or (n_null == 0 and (contract == contract[0]).all()):
-        return none
+        return None
     return contract.ne_missing(contract.shift(1)).to_numpy()
 
 

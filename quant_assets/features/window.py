@@ -3,8 +3,9 @@
 A feature of session s with look-back B is computed on the last min(B, available) bars before the
 first bar of s, and on the bars of s. It starts anew there, for each feature on its own window, so
 its bits do not depend on what else the frame holds. Within the window it starts anew after a row
-that lacks one of its inputs and where the contract changes, and so do its longer bars, if it looks
-at those (`multi_timeframe`). Warm-up is null, as are NaN and infinities.
+that lacks one of its inputs and where the contract changes, the reference's too if it reads that,
+and so do its longer bars, if it looks at those (`multi_timeframe`). Warm-up is null, as are NaN and
+infinities.
 
 The rule serves batch and stream: no value looks beyond its own bar, so the bars of an unfinished
 session give the same bits as the finished one.

@@ -20,6 +20,7 @@ from quant_assets.features.inputs import (
     JOINED_INPUTS,
     LEVEL_INPUTS,
     LEVEL_PREFIX,
+    REFERENCE_CONTRACT,
     joined,
     prefixed,
 )
@@ -43,6 +44,11 @@ def bars_at(minutes: list[int]) -> pl.DataFrame:
     """Return bars that start so many minutes after noon, with closes that name them."""
     closes = [100.0 + minute for minute in minutes]
     return pl.DataFrame({"bar_start": stamps(minutes), "close": closes})
+
+
+def contracts_at(minutes: list[int], contracts: list[str | None]) -> pl.DataFrame:
+    """Return bars with their contracts."""
+    return bars_at(minutes).with_columns(contract=pl.Series(contracts, dtype=pl.String))
 
 
 some_minutes = st.lists(st.integers(0, 300), unique=True, min_size=1, max_size=30)
@@ -84,7 +90,7 @@ def test_every_input_is_a_column_of_its_table(table, prefix, inputs):
 @given(some_minutes, some_minutes)
 def test_the_reference_is_its_last_close_that_is_known(own, other):
     """A bar of the other symbol counts once it has ended, as a slow search says."""
-    closes = known_closes(bars_at(other), timeframe=FIVE)
+    closes = known_closes(contracts_at(other, [None] * len(other)), timeframe=FIVE)
     made = reference_inputs(bars_at(own), closes, timeframe=FIFTEEN)
     for row in made.iter_rows(named=True):
         minute = int((row["bar_start"] - NOON).total_seconds() // 60)
@@ -94,10 +100,20 @@ def test_the_reference_is_its_last_close_that_is_known(own, other):
 
 
 def test_a_null_close_of_the_reference_is_passed_over():
-    """The last known value stays."""
-    bars = bars_at([0, 5]).with_columns(close=pl.Series([1.5, None]))
+    """The last known value stays, and the contract that it is of."""
+    bars = contracts_at([0, 5], ["ESZ23", "ESH24"]).with_columns(close=pl.Series([1.5, None]))
     made = reference_inputs(bars_at([15]), known_closes(bars, timeframe=FIVE), timeframe=FIFTEEN)
     assert made["reference_close"].to_list() == [1.5]
+    assert made["reference_contract"].to_list() == ["ESZ23"]
+
+
+def test_the_contract_of_the_reference_stands_beside_the_bars():
+    """It is no input, and there only where a source has it."""
+    closes = known_closes(contracts_at([0, 20], ["ESZ23", "ESH24"]), timeframe=FIVE)
+    own = bars_at([-30, 0, 15])
+    made = joined(own, {"reference": reference_inputs(own, closes, timeframe=FIFTEEN)})
+    assert made.columns == [*own.columns, *JOINED_INPUTS, REFERENCE_CONTRACT]
+    assert made[REFERENCE_CONTRACT].to_list() == [None, "ESZ23", "ESH24"]
 
 
 def facts(expiry: date | None) -> SessionFacts:

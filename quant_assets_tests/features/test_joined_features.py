@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 from quant_assets.features.catalog import BarArrays, Catalog, Family, feature
-from quant_assets.features.inputs import JOINED_INPUTS, joined
+from quant_assets.features.inputs import JOINED_INPUTS, REFERENCE_CONTRACT, joined
 from quant_assets.features.schema import features_table
 from quant_assets.features.standard import standard_catalog
+from quant_assets.features.stream import FeatureStream
 from quant_assets.features.window import compute_features
 from quant_assets.levels.schema import LEVEL_NAMES
 from quant_assets_tests.features.markets import MINUTE, joined_bars, random_bars, session_of
@@ -96,6 +97,27 @@ def test_a_return_relative_to_the_reference_is_the_difference_of_both():
     )
     assert found["reference_return_20"].to_list() == [None] * 20 + [pytest.approx(0.02), None]
     assert found["relative_return_20"].to_list() == [None] * 20 + [pytest.approx(0.08), None]
+
+
+def test_what_compares_starts_anew_where_the_reference_rolls():
+    """Its new contract stands elsewhere: no return over the roll; what is not compared goes on."""
+    names = ["roc_10", "reference_return_20", "relative_return_20", "reference_correlation_50"]
+    n, roll = 140, 60
+    bars = joined_bars(1, n, seed=4).with_columns(
+        reference_close=pl.Series(100.0 + np.sin(np.arange(n)) + 50.0 * (np.arange(n) >= roll))
+    )
+    contract = pl.Series(["ESZ23"] * roll + ["ESH24"] * (n - roll))
+    rolling = bars.with_columns(contract.alias(REFERENCE_CONTRACT))
+    found = compute_features(rolling, session=TODAY, timeframe=MINUTE, names=names)
+    for name, period in (("roc_10", None), *((name, int(name[-2:])) for name in names[1:])):
+        before = range(period or 10)
+        anew = range(roll, roll + period) if period else ()
+        nulls = found[name].is_null().arg_true().to_list()
+        assert nulls == [*before, *anew], name
+    assert found["reference_return_20"].abs().max() < 0.05
+    stream = FeatureStream(timeframe=MINUTE, names=names)
+    told = pl.concat(stream.push(rolling[at : at + 7]) for at in range(0, n, 7))
+    assert told.equals(found)
 
 
 def test_regimes_are_small_whole_numbers():
