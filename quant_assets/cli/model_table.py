@@ -30,11 +30,12 @@ def print_models(listed: "Sequence[ListedModel]") -> None:
         print("No model is stored or registered: train one with quant train STRATEGY")
         return
     table = Table(box=None, pad_edge=False)
-    for title in ("strategy", "version", "model", "alias", "estimator"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("symbols")
+    # Words may break where the page is narrow; figures would be cut, and names are to be copied.
+    names = {"strategy", "version", "model"}
+    for title in ("strategy", "version", "model", "alias", "estimator", "symbols"):
+        table.add_column(title, no_wrap=title in names, overflow="fold")
     for title in ("rows", "AUC", "log loss", "of base rate"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for one in listed:
         content = one.model.content if one.model else None
         scores = [
