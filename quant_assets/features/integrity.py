@@ -124,26 +124,43 @@ def judge(
     cuts: Sequence[datetime],
     *,
     seed: int = 0,
+    apart: NamedCompute | None = None,
 ) -> list[Judgement]:
     """Hold columns against the law, whatever their functions do: one that fails stops no other.
 
-    Parameters are those of `find_leaks`, with the names of the columns to be judged.
+    Parameters
+    ----------
+    compute, frame, cuts, seed
+        As in `find_leaks`.
+    names
+        Columns to be judged.
+    apart
+        The same functions as those of `compute`, but others: they are handed the changed bars
+        alone, so that they cannot remember what the whole frame holds. Default `compute` itself.
 
     Returns
     -------
     list of Judgement
         One a name, in their order.
     """
-    return _Court(compute, frame, seed=seed, n_cuts=len(cuts)).judged(names, cuts)
+    court = _Court(compute, apart or compute, frame, seed=seed, n_cuts=len(cuts))
+    return court.judged(names, cuts)
 
 
 class _Court:
     """Computes columns together while all goes well, and one by one where one fails."""
 
     def __init__(
-        self, compute: NamedCompute, frame: pl.DataFrame, *, seed: int, n_cuts: int
+        self,
+        compute: NamedCompute,
+        apart: NamedCompute,
+        frame: pl.DataFrame,
+        *,
+        seed: int,
+        n_cuts: int,
     ) -> None:
         self._compute = compute
+        self._apart = apart
         self._frame = frame
         self._seed = seed
         self._n_cuts = n_cuts
@@ -155,6 +172,7 @@ class _Court:
         """Return a judgement a name."""
         whole = _Columns(self._made(names, self._frame, "all rows"))
         self._compare_again(whole, self._frame, None)
+        self._compute = self._apart
         for cut, change, bars in changed_frames(self._frame, cuts, seed=self._seed):
             named = self._left(names)
             if not named:

@@ -4,7 +4,7 @@ A feature declared by `feature` is judged under the session-window rule and, bec
 may hide what it does, on a stretch of several sessions too; a frame feature on the whole frame.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -15,7 +15,7 @@ import polars as pl
 from quant_assets.features.catalog import BarArrays, Catalog, Feature
 from quant_assets.features.cuts import choose_cuts
 from quant_assets.features.frame_feature import FRAME_KEYS, FrameFeature
-from quant_assets.features.integrity import Judgement, Leak, judge
+from quant_assets.features.integrity import Judgement, Leak, NamedCompute, judge
 from quant_assets.features.probe_market import SESSION_BARS, probe_bars, with_inputs
 from quant_assets.features.window import compute_features
 from quant_assets.market.columns import UTC_NS
@@ -113,9 +113,20 @@ def seeded_markets(
 
 
 def judge_features(
-    features: Sequence[Feature], markets: Sequence[Market], *, seed: int = 0
+    features: Sequence[Feature],
+    markets: Sequence[Market],
+    *,
+    seed: int = 0,
+    apart: Sequence[Feature] = (),
 ) -> list[Verdict]:
     """Judge features declared by `feature`, by the window and on a stretch.
+
+    Parameters
+    ----------
+    apart
+        The same features loaded once more: only they are handed changed bars. A function that
+        keeps what it has made, by the day say, would else show it again, and seem to know nothing
+        of what is changed.
 
     Returns
     -------
@@ -123,6 +134,7 @@ def judge_features(
         One a feature, in their order.
     """
     found: dict[str, list[tuple[str, Judgement]]] = {one.name: [] for one in features}
+    twins = {one.name: one for one in apart or features}
     for number, market in enumerate(markets):
         bars = with_inputs(
             market.bars, (name for one in features for name in one.inputs), seed=seed
@@ -130,30 +142,40 @@ def judge_features(
         filled = Market(market.name, bars, market.timeframe)
         for group in _by_look_back(features, market.timeframe):
             for session in _judged_sessions(bars):
-                for one in _by_window(group, filled, session, seed=seed + number):
+                for one in _by_window(group, twins, filled, session, seed=seed + number):
                     found[one.feature].append((market.name, one))
         for group in _by_nulls(features):
-            for one in _on_stretch(group, filled, seed=seed + number):
+            for one in _on_stretch(group, twins, filled, seed=seed + number):
                 found[one.feature].append((f"{market.name}, sessions in one", one))
     return [_verdict(name, judged) for name, judged in found.items()]
 
 
 def judge_frame_features(
-    features: Sequence[FrameFeature], markets: Sequence[Market], *, seed: int = 0
+    features: Sequence[FrameFeature],
+    markets: Sequence[Market],
+    *,
+    seed: int = 0,
+    apart: Sequence[FrameFeature] = (),
 ) -> list[Verdict]:
     """Judge functions of whole frames, on all sessions at once; else as `judge_features`."""
     by_name = {one.name: one for one in features}
+    twins = by_name | {one.name: one for one in apart}
     inputs = sorted({name for one in features for name in one.inputs})
     found: dict[str, list[tuple[str, Judgement]]] = {name: [] for name in by_name}
 
-    def compute(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-        return pl.DataFrame([rows["bar_start"], *(by_name[name](rows) for name in names)])
+    def computing(chosen: Mapping[str, FrameFeature]) -> NamedCompute:
+        return lambda rows, names: pl.DataFrame(
+            [rows["bar_start"], *(chosen[name](rows) for name in names)]
+        )
 
     for number, market in enumerate(markets):
         bars = with_inputs(market.bars.tail(STRETCH_BARS), inputs, seed=seed)
         bars = bars.select(*FRAME_KEYS, *inputs)
         cuts = choose_cuts(bars, count=CUTS_A_FRAME, seed=seed + number)
-        for one in judge(compute, list(by_name), bars, cuts, seed=seed):
+        judged = judge(
+            computing(by_name), list(by_name), bars, cuts, seed=seed, apart=computing(twins)
+        )
+        for one in judged:
             found[one.feature].append((market.name, one))
     return [_verdict(name, judged) for name, judged in found.items()]
 
@@ -172,7 +194,12 @@ def _judged_sessions(bars: pl.DataFrame) -> list[date]:
 
 
 def _by_window(
-    group: Sequence[Feature], market: Market, session: date, *, seed: int
+    group: Sequence[Feature],
+    twins: Mapping[str, Feature],
+    market: Market,
+    session: date,
+    *,
+    seed: int,
 ) -> list[Judgement]:
     """Judge features of one session, under the rule that the lake's features are made by."""
     catalog = Catalog(tuple(group))
@@ -183,12 +210,13 @@ def _by_window(
     window = bars[max(0, first - history) : behind + SESSION_BARS]
     cuts = choose_cuts(bars[first : behind + 1], count=CUTS_A_SESSION, seed=seed)
 
-    def compute(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-        return compute_features(
-            rows, session=session, timeframe=market.timeframe, names=names, catalog=catalog
+    def computing(chosen: Catalog) -> NamedCompute:
+        return lambda rows, names: compute_features(
+            rows, session=session, timeframe=market.timeframe, names=names, catalog=chosen
         )
 
-    return judge(compute, catalog.names, window, cuts, seed=seed)
+    apart = computing(Catalog(tuple(twins[one.name] for one in group)))
+    return judge(computing(catalog), catalog.names, window, cuts, seed=seed, apart=apart)
 
 
 def _by_nulls(features: Sequence[Feature]) -> list[tuple[Feature, ...]]:
@@ -197,13 +225,14 @@ def _by_nulls(features: Sequence[Feature]) -> list[tuple[Feature, ...]]:
     return [group for group in groups if group]
 
 
-def _on_stretch(group: Sequence[Feature], market: Market, *, seed: int) -> list[Judgement]:
+def _on_stretch(
+    group: Sequence[Feature], twins: Mapping[str, Feature], market: Market, *, seed: int
+) -> list[Judgement]:
     """Judge features' functions on several sessions as one stretch.
 
     Rows that lack an input are left out where they would restart at them, as the stretches that
     they are handed have none.
     """
-    by_name = {one.name: one for one in group}
     inputs = sorted({name for one in group for name in one.inputs})
     bars = market.bars.tail(STRETCH_BARS).select("session", "bar_start", *inputs)
     if group[0].nulls == "restart":
@@ -212,13 +241,16 @@ def _on_stretch(group: Sequence[Feature], market: Market, *, seed: int) -> list[
     sessions = bars["session"].unique().sort()
     anchor = int(bars["session"].search_sorted(sessions[-2])) if len(sessions) > 1 else 0
 
-    def compute(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-        chosen = [by_name[name] for name in names]
-        stretch = bar_arrays(rows, inputs, timeframe=market.timeframe, anchor=anchor)
-        values = [_values(one, stretch) for one in chosen]
-        return pl.DataFrame([rows["bar_start"], *values])
+    def computing(by_name: Mapping[str, Feature]) -> NamedCompute:
+        def compute(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+            stretch = bar_arrays(rows, inputs, timeframe=market.timeframe, anchor=anchor)
+            values = [_values(by_name[name], stretch) for name in names]
+            return pl.DataFrame([rows["bar_start"], *values])
 
-    return judge(compute, list(by_name), bars, cuts, seed=seed)
+        return compute
+
+    own = {one.name: one for one in group}
+    return judge(computing(own), list(own), bars, cuts, seed=seed, apart=computing(twins))
 
 
 def _values(one: Feature, stretch: BarArrays) -> pl.Series:

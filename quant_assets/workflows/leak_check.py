@@ -25,9 +25,9 @@ from quant_assets.features.judges import (
 from quant_assets.features.probe_market import SESSION_BARS
 from quant_assets.market.errors import InputError
 from quant_assets.market.timeframes import Timeframe
-from quant_assets.storage.feature_files import SUFFIX, load_feature_file
+from quant_assets.storage.feature_files import SUFFIX, load_feature_file, load_feature_files
 from quant_assets.storage.index import Entry
-from quant_assets.workflows.feature_files import catalog_of, user_files
+from quant_assets.workflows.feature_files import catalog_of
 from quant_assets.workflows.ranges import Outcome
 from quant_assets.workflows.recipe import NotDue, Status
 from quant_assets.workflows.recipes.neighbours import BARS, research_history, stacked
@@ -88,23 +88,26 @@ def check_leaks(
         such bars.
     """
     features, frame_features = _declared(workspace, file)
+    apart, frames_apart = _declared(workspace, file)
     length = Timeframe.parse(timeframe or DEFAULT_TIMEFRAME)
     markets = seeded_markets(features, length, seed=seed)
     if symbol is not None:
         markets.append(_lake_market(workspace, symbol, timeframe, features))
-    found = judge_features(features, markets, seed=seed) if features else []
+    found = judge_features(features, markets, seed=seed, apart=apart) if features else []
     if frame_features:
-        found += judge_frame_features(frame_features, markets, seed=seed)
+        found += judge_frame_features(frame_features, markets, seed=seed, apart=frames_apart)
     return LeakReport(tuple(found), tuple(one.name for one in markets))
 
 
 def _declared(
     workspace: Workspace, file: Path | None
 ) -> tuple[tuple[Feature, ...], tuple[FrameFeature, ...]]:
-    """Return what is to be judged."""
+    """Return what is to be judged; files are loaded anew each time that it is asked for."""
     if file is None:
-        frames = tuple(one for each in user_files(workspace) for one in each.frame_features)
-        return catalog_of(workspace).features, frames
+        files = load_feature_files(workspace.root, workspace.settings.features.files)
+        own = {one.name: one for each in files for one in each.features}
+        features = tuple(own.get(one.name, one) for one in catalog_of(workspace).features)
+        return features, tuple(one for each in files for one in each.frame_features)
     if file.suffix != SUFFIX:
         raise InputError(
             asked=f"whether the features of {file} know the future",

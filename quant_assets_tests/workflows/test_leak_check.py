@@ -196,6 +196,27 @@ def test_a_leak_over_the_sessions_end_is_caught(workspace, tmp_path):
     assert verdict.bars.endswith("sessions in one")
 
 
+REMEMBERED = """
+        KNOWN = {}
+
+        @own("window", "high", look_back=0)
+        def window(bars):
+            day = bars.bar_start_ns[0] // 86_400_000_000_000
+            return np.full(len(bars), KNOWN.setdefault(day, bars["high"].max()))
+
+        @frame_feature(name="frame", inputs=("close",))
+        def frame(bars):
+            key = "frame", bars["bar_start"][0]
+            return KNOWN.setdefault(key, bars.select("bar_start", frame=pl.col("close").shift(-1)))
+        """
+
+
+def test_what_a_function_remembers_of_the_whole_hides_no_leak(workspace, tmp_path):
+    """A high of the day that is kept by its day is the same for all bars that are changed."""
+    report = check_leaks(workspace, written(tmp_path, REMEMBERED))
+    assert statuses(report) == {"window": "leak", "frame": "leak"}
+
+
 @pytest.mark.parametrize("name", ["values.parquet", "values.csv"])
 def test_a_file_of_values_is_refused(workspace, tmp_path, name):
     """The error says what cannot be judged, and what to give."""

@@ -10,11 +10,12 @@ import pytest
 
 from quant_assets.defs.leak_checks import check_last_made
 from quant_assets.features.regime_schema import REGIME_MODELS, REGIMES
-from quant_assets.settings.model import RegimeSettings
+from quant_assets.settings.model import FeatureSettings, Member, RegimeSettings
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.leak_check import last_made
 from quant_assets.workflows.ranges import Outcome, make_range
 from quant_assets.workflows.recipe import Key, Plan, Status
+from quant_assets.workflows.recipes.features import FeaturesRecipe
 from quant_assets.workflows.recipes.levels import LevelsRecipe
 from quant_assets.workflows.recipes.regimes import RegimesRecipe
 from quant_assets.workflows.recipes.register import recipes
@@ -108,3 +109,37 @@ def test_of_regimes_the_session_is_judged_at_which_a_state_was_fitted(workspace:
     assert judged is not None
     assert judged.key.session == REFIT < DAYS[-1]
     assert [entry.table for entry in judged.entries] == [REGIMES.name, REGIME_MODELS.name]
+
+
+REMEMBERED = """
+from quant_assets.features.catalog import Family, feature
+import numpy as np
+
+KNOWN = {}
+
+
+@feature(name="high_of_day", family=Family.CUSTOM, unit="price", inputs=("high",), look_back=0,
+         source="own")
+def high_of_day(bars):
+    '''Highest price of the session, kept by its day.'''
+    day = bars.bar_start_ns[0] // 86_400_000_000_000
+    return np.full(len(bars), KNOWN.setdefault(day, bars["high"].max()))
+"""
+
+
+def test_what_a_users_function_remembers_of_the_session_hides_no_leak(workspace: Workspace):
+    """It is loaded once more to be judged, and knows nothing of what was made."""
+    (workspace.root / "mine.py").write_text(REMEMBERED)
+    settings = workspace.settings.model_copy(
+        update={
+            "features": FeatureSettings(files=("mine.py",)),
+            "universe": (Member(symbol="EURUSD", features=("high_of_day", "roc_1")),),
+        }
+    )
+    opened = replace(workspace, settings=settings)
+    recipe = FeaturesRecipe()
+    outcomes, view = made(opened, recipe), LakeView(opened)
+    result = check_last_made(view, recipe.apart(view), outcomes, n_cuts=CUTS)
+    assert not result.passed
+    assert "`high_of_day`" in result.metadata["leaks"].value
+    assert "roc_1" not in result.metadata["leaks"].value

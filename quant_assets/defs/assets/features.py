@@ -40,5 +40,5 @@ def features(context: dg.AssetExecutionContext, workspace: WorkspaceResource) ->
         context,
         recipe,
         workspace.open(),
-        checks=[lambda view, outcomes: check_last_made(view, recipe, outcomes)],
+        checks=[lambda view, outcomes: check_last_made(view, recipe.apart(view), outcomes)],
     )

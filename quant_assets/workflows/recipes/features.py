@@ -6,6 +6,7 @@ from quant_assets.features.catalog import Catalog
 from quant_assets.features.schema import features_table
 from quant_assets.features.window import compute_features
 from quant_assets.market.timeframes import Timeframe
+from quant_assets.storage.feature_files import load_feature_files
 from quant_assets.workflows.feature_files import catalog_of, user_code
 from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
 from quant_assets.workflows.recipes.feature_sources import find_sources, window_frame
@@ -34,6 +35,17 @@ class FeaturesRecipe:
     def catalog(self, view: LakeView) -> Catalog:
         """Return the features there are: the package's and those of the user's files."""
         return self._catalog or catalog_of(view.workspace)
+
+    def apart(self, view: LakeView) -> "FeaturesRecipe":
+        """Return the recipe with the user's files loaded once more.
+
+        What their functions remember of bars that they have seen, these do not know.
+        """
+        workspace = view.workspace
+        files = load_feature_files(workspace.root, workspace.settings.features.files)
+        own = {one.name: one for file in files for one in file.features}
+        names = self.catalog(view).features
+        return FeaturesRecipe(Catalog(tuple(own.get(one.name, one) for one in names)))
 
     def plan(self, view: LakeView, key: Key) -> Plan | NotDue:
         """Take the session's bars, those of the look-back, and the tables that features read."""
