@@ -150,15 +150,29 @@ def _prune_by_fits(
         if why_not:
             notes["permutation"] = f"none: {why_not}"
         else:
-            pruned = pruned.drop(_unhelpful(rows, fold, plan), rows.names)
-            _check_left(pruned, fold.name)
+            unhelpful = _unhelpful(rows, fold, plan)
+            pruned = _dropped(pruned, unhelpful, rows.names, "permutation", notes)
     if plan.pruning.null_importance:
         reasons = _unimportant(rows, fold, pruned, plan)
         if reasons is None:
             notes["null_importance"] = "none: the estimator tells no importances"
         else:
-            pruned = pruned.drop(reasons, rows.names)
-            _check_left(pruned, fold.name)
+            pruned = _dropped(pruned, reasons, rows.names, "null_importance", notes)
+    return pruned
+
+
+def _dropped(
+    pruned: Pruned,
+    reasons: dict[int, str],
+    names: Sequence[str],
+    test: str,
+    notes: dict[str, str],
+) -> Pruned:
+    """Return what a test leaves; where that is nothing, all of it stays, and a note says so."""
+    left = pruned.drop(reasons, names)
+    if left.kept:
+        return left
+    notes[test] = f"none: no feature passed the test, so all {len(pruned.kept)} stay"
     return pruned
 
 

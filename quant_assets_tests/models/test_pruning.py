@@ -113,6 +113,17 @@ def test_a_test_that_cannot_be_made_is_noted():
     assert model.importances == {}
 
 
+def test_where_no_feature_passes_a_test_all_stay_and_it_is_noted():
+    """Noise alone ends no training in the middle of its fits."""
+    plan = plan_of("lightgbm")
+    plan.pruning = PruningSpec(permutation=True, null_importance=True)
+    rows = training_rows(n_bars=60, edge=0.0)
+    model = train_model(rows, feature_names=("noise",), strategy=plan)
+    pipelines = [model.content.final, *(fold.pipeline for fold in model.folds)]
+    assert {made.features for made in pipelines} == {("noise",)}
+    assert any("all 1 stay" in note for made in pipelines for note in made.notes.values())
+
+
 def test_where_nothing_is_left_the_reasons_are_told():
     """The error names fold, features and reasons, and comes before any fit."""
     rows = training_rows().with_columns(told=1.0, noise=2.0, gaps=3.0)

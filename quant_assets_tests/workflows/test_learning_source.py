@@ -4,12 +4,14 @@ import shutil
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 
 from quant_assets.contracts.learning import learning_frame
 from quant_assets.contracts.schema import CONTRACT_TABLE
 from quant_assets.features.standard import standard_catalog
+from quant_assets.models.schema import MODELS
 from quant_assets.signals.strategy import default_strategy
 from quant_assets.storage.state import FAILURES
 from quant_assets.workflows.changes import pending_partitions
@@ -111,6 +113,22 @@ def test_a_model_whose_file_cannot_be_read_is_made_again(root, harm):
     again = train_model_task(workspace, chosen)
     assert (again.is_new, again.model.model_version) == (True, made.model.model_version)
     assert not train_model_task(workspace, chosen).is_new
+
+
+def test_a_model_that_cannot_be_read_keeps_no_other_from_predicting(root):
+    """The usual strategy is predicted; once the other model is sound again, so is that one."""
+    _write_strategy(root)
+    workspace = Workspace.open(root)
+    _make(workspace, "training_set", "predictions")
+    (entry,) = workspace.lake.index.entries(MODELS.name, symbol=FLAT)
+    sound, lineage = workspace.lake.read(entry), workspace.lake.lineage(entry)
+    torn = sound.with_columns(pl.col("text").str.head(1000))
+    for frame, models in ((torn, {USUAL}), (sound, {USUAL, FLAT})):
+        workspace.lake.commit(MODELS, {"strategy": FLAT}, frame, lineage)
+        outcomes = list(make_range(workspace, recipes()["predictions"], KEYS))
+        assert {one.status for one in outcomes} == {Status.MADE}
+        found = workspace.lake.index.entries("predictions")
+        assert {e.levels["model"] for e in found} == models
 
 
 def test_what_is_learned_are_the_rows_of_the_flat_table(root):

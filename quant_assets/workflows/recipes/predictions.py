@@ -1,7 +1,8 @@
 """Predictions of a session, by each strategy's model."""
 
-from functools import cache
+from functools import lru_cache
 
+from quant_assets.market.errors import TrainingError
 from quant_assets.models.prediction import column_report, predict_session
 from quant_assets.models.schema import MODELS, PREDICTIONS
 from quant_assets.models.trained import TrainedModel
@@ -55,10 +56,17 @@ class PredictionsRecipe:
         """Predict with each model."""
         used, timeframe = plan.payload
         frames = {source.table: rows_to_learn(view, source) for _, source in used}
-        files = []
+        files: list[MadeFile] = []
+        refused: list[TrainingError] = []
         for entry, source in used:
-            model, rows = self._model(view, entry), frames[source.table]
-            made = predict_session(model, rows)
+            rows = frames[source.table]
+            try:
+                model = self._model(view, entry)
+                made = predict_session(model, rows)
+            except TrainingError as error:
+                # Another strategy's predictions do not wait for a model that is to be made anew.
+                refused.append(error)
+                continue
             report = column_report(model, rows, made)
             levels = {"model": entry.symbol, "timeframe": timeframe, "symbol": key.symbol}
             stats = {
@@ -68,7 +76,10 @@ class PredictionsRecipe:
                 "without_trade": report.n_without_trade,
             }
             files.append(MadeFile(PREDICTIONS, levels, made, stats))
+        if refused and not files:
+            raise refused[0]
         counts = {
+            "models_that_cannot_predict": float(len(refused)),
             "predictions": sum(file.frame.height for file in files),
             "out_of_sample": sum(file.stats["oos"] for file in files),
             "bars_without_value": sum(file.stats["without_value"] for file in files),
@@ -82,7 +93,7 @@ class PredictionsRecipe:
         return _loaded(view.read(entry)["text"].item())
 
 
-@cache
+@lru_cache(maxsize=16)
 def _loaded(text: str) -> TrainedModel:
     """Read a model's text, checked."""
     return TrainedModel.from_text(text)
