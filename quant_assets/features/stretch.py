@@ -211,7 +211,15 @@ def _changes(bars: pl.DataFrame, column: str) -> FlagArray | None:
 
 def _checked(one: Feature, bars: BarArrays) -> FloatArray:
     """Return what the feature makes of the bars, if it has their shape."""
-    values = np.asarray(one(bars), dtype=np.float64)
+    try:
+        values = np.asarray(one(bars), dtype=np.float64)
+    except Exception as error:
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(
+            asked=f"feature {one.name!r} on {len(bars)} bars",
+            found=f"its function raised {told}",
+            remedy="Mend it, or leave it out by the setting features of the symbol.",
+        ) from error
     if values.shape != bars.bar_start_ns.shape:
         raise InputError(
             asked=f"feature {one.name!r} on {len(bars)} bars",

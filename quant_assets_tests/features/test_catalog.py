@@ -243,8 +243,24 @@ def test_a_feature_cannot_change_the_bars_of_the_next(steal, multiple):
     """The arrays it is handed are read-only, its own bars' and longer ones'."""
     one = replace(declare(multiple=multiple), compute=steal)
     bars, session = random_bars(1, 8, seed=0), session_of(0)
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(InputError, match="read-only"):
         compute_features(bars, session=session, timeframe=MINUTE, catalog=Catalog((one,)))
+
+
+def test_what_a_feature_raises_is_told_with_its_name():
+    """Of a hundred columns one must know which to mend."""
+
+    def fail(bars: BarArrays) -> np.ndarray:
+        raise KeyError("hihg")
+
+    one = replace(declare(), compute=fail)
+    with pytest.raises(InputError, match=r"feature 'mine' on 8 bars: .* raised KeyError: 'hihg'"):
+        compute_features(
+            random_bars(1, 8, seed=0),
+            session=session_of(0),
+            timeframe=MINUTE,
+            catalog=Catalog((one,)),
+        )
 
 
 def test_the_tables_columns_follow_the_catalogue_whatever_the_order_of_names():
