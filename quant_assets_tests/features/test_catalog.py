@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from quant_assets.features import catalog as catalog_module
-from quant_assets.features.catalog import Catalog, Family, feature, features_of
+from quant_assets.features.catalog import BarArrays, Catalog, Family, feature, features_of
 from quant_assets.features.schema import FEATURES, features_table
 from quant_assets.features.standard import standard_catalog
 from quant_assets.features.window import compute_features, required_look_back_bars
