@@ -103,7 +103,6 @@ def declare(**changed):
         ({"multiple": 4, "nulls": "pass"}, "with nulls='pass'"),
         ({"nulls": "skip"}, "with nulls='skip'"),
     ],
-    ids=str,
 )
 def test_a_declaration_that_contradicts_itself_is_refused(changed, message):
     """At the decorator, not in the midst of a night's work."""
