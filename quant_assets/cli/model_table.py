@@ -67,6 +67,8 @@ def print_model(listed: "ListedModel") -> None:
         f"{len(model.features)} features, {kind}"
     )
     console_of().print(_folds(model))
+    if model.cv:
+        print(f"cross-validation, {len(model.cv)} folds: {_means(model)}")
     print(_pruned(model))
     for line in undone(model):
         print(line)
@@ -94,6 +96,19 @@ def _folds(model: "TrainedModel") -> Any:
             *(_number(fold.scores.get(name)) for name, _ in _SCORES),
         )
     return table
+
+
+def _means(model: "TrainedModel") -> str:
+    """Return the mean scores of cross-validation, and in how many folds the model beats none."""
+    from quant_assets.workflows.model_list import mean_of
+
+    better = sum(
+        one.scores["logloss"] < one.scores["logloss_of_base_rate"]
+        for one in model.cv
+        if one.scores["logloss"] is not None and one.scores["logloss_of_base_rate"] is not None
+    )
+    auc, loss = (_number(mean_of(model.cv, name)) for name in ("auc", "logloss"))
+    return f"mean AUC {auc}, mean log loss {loss}, below that of the base rate in {better}"
 
 
 def _pruned(model: "TrainedModel") -> str:

@@ -23,6 +23,9 @@ def train(
         str, typer.Argument(help="Strategy by name, or a YAML file, which is taken over.")
     ],
     workers: Annotated[int, typer.Option(min=1, help="Runs beside each other.")] = 1,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let the file take the place of one of its name.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train a strategy's model; what it learns from and is not fresh is made first."""
@@ -32,7 +35,7 @@ def train(
     from quant_assets.workflows.workspace import Workspace
 
     workspace = Workspace.open()
-    chosen = _checked(workspace, strategy)
+    chosen = _checked(workspace, strategy, replaces=replace)
     use_dagster_home()
     tracker = MlflowTracker(workspace.root / "mlflow")
     tracker.create_databases()
@@ -45,7 +48,7 @@ def train(
             print_model(one)
 
 
-def _checked(workspace: "Workspace", text: str) -> "Strategy":
+def _checked(workspace: "Workspace", text: str, *, replaces: bool) -> "Strategy":
     """Return the strategy of a name or file, its symbols written out, once it may be trained."""
     from quant_assets.defs.selection import expected_research
     from quant_assets.market.errors import StrategyError, TrainingError
@@ -56,7 +59,7 @@ def _checked(workspace: "Workspace", text: str) -> "Strategy":
     expected = expected_research(workspace)
     try:
         if text.endswith(_FILE_ENDINGS):
-            return take_strategy(workspace, Path(text), expected=expected)
+            return take_strategy(workspace, Path(text), expected=expected, replaces=replaces)
         chosen = strategy(workspace, text, expected=expected)
         check_strategy(workspace, chosen)
     except TrainingError as error:

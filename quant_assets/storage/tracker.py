@@ -4,12 +4,12 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from quant_assets.market.errors import StateError
-from quant_assets.models.trained import TrainedModel
+from quant_assets.models.trained import CrossValidated, FoldModel, TrainedModel
 from quant_assets.storage.model_registry import VERSION_TAG, ModelRegistry
 
 PICKLE_SWITCH = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
@@ -115,6 +115,10 @@ class MlflowTracker:
             for name, score in fold.scores.items():
                 if score is not None:
                     client.log_metric(run_id, name, score, step=number)
+        for name, mean in _means(model.folds).items():
+            client.log_metric(run_id, f"mean_{name}", mean)
+        for name, mean in _means(model.cv).items():
+            client.log_metric(run_id, f"cv_mean_{name}", mean)
         self._store_files(run_id, model, pictures, data_versions)
         client.set_terminated(run_id, status="FINISHED")
         return run_id
@@ -191,6 +195,15 @@ class MlflowTracker:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._kept = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
         return self._kept
+
+
+def _means(folds: Sequence[FoldModel | CrossValidated]) -> dict[str, float]:
+    """Return the mean of each score over the folds that have it: runs are ranked by these."""
+    told: dict[str, list[float]] = {}
+    for fold in folds:
+        for name, score in fold.scores.items():
+            told.setdefault(name, []).extend([] if score is None else [score])
+    return {name: sum(scores) / len(scores) for name, scores in told.items() if scores}
 
 
 def _quieten() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quant_assets.models.schema import MODELS
-from quant_assets.models.trained import TrainedModel
+from quant_assets.models.trained import CrossValidated, FoldModel, TrainedModel
 from quant_assets.storage.index import Entry
 from quant_assets.storage.model_registry import RegisteredVersion
 from quant_assets.workflows.strategy_model import stored_model
@@ -46,6 +46,7 @@ class ListedModel:
             "features": len(content.features) if content else None,
             "auc": mean_score(self.model, "auc"),
             "logloss": mean_score(self.model, "logloss"),
+            "auc_cv": mean_of(self.model.cv, "auc") if self.model else None,
             "synthetic": self.entry.synthetic if self.entry else None,
         }
 
@@ -85,7 +86,11 @@ def list_models(
 
 def mean_score(model: TrainedModel | None, name: str) -> float | None:
     """Return the mean of a score over the folds that have one."""
-    folds = model.folds if model else ()
+    return mean_of(model.folds if model else (), name)
+
+
+def mean_of(folds: Iterable[FoldModel | CrossValidated], name: str) -> float | None:
+    """Return the mean of a score over the folds that have one; None where none has."""
     values = [value for fold in folds if (value := fold.scores.get(name)) is not None]
     return sum(values) / len(values) if values else None
 

@@ -34,6 +34,13 @@ def user_strategies(workspace: Workspace) -> dict[str, Strategy]:
     return found
 
 
+def strategy_file(workspace: Workspace, name: str) -> Path:
+    """Return the file of the data root that holds a strategy, or would hold it."""
+    folder = workspace.root / FOLDER
+    held = (path for path in sorted(folder.glob("*.yaml")) if read_strategy(path).name == name)
+    return next(held, folder / f"{name}.yaml")
+
+
 def read_strategy(path: Path) -> Strategy:
     """Read one strategy file.
 

@@ -9,6 +9,7 @@ from quant_assets.storage.writers.files import replace_file
 from quant_assets.workflows.strategies import (
     FOLDER,
     read_strategy,
+    strategy_file,
     user_strategies,
     with_symbols,
 )
@@ -17,7 +18,11 @@ from quant_assets.workflows.workspace import Workspace
 
 
 def take_strategy(
-    workspace: Workspace, path: Path, *, expected: Iterable[tuple[str, str]] = ()
+    workspace: Workspace,
+    path: Path,
+    *,
+    expected: Iterable[tuple[str, str]] = (),
+    replaces: bool = False,
 ) -> Strategy:
     """Check a strategy file, and copy it to the data root, where assets read it.
 
@@ -27,6 +32,8 @@ def take_strategy(
     ----------
     expected
         (symbol, timeframe) of research bars that are still to be made, and count as there.
+    replaces
+        Whether it takes the place of another strategy of its name.
 
     Returns
     -------
@@ -48,17 +55,17 @@ def take_strategy(
         )
     read = read_strategy(path)
     known = user_strategies(workspace).get(read.name)
-    if known is not None and known != read:
+    if known is not None and known != read and not replaces:
         raise StrategyError(
             asked=f"take {path.name} as strategy {read.name!r}",
             found=f"another strategy of that name stands in {FOLDER} of the data root",
-            remedy="Change its name, or edit the file there.",
+            remedy="Change its name, or let it take the other's place: --replace.",
         )
     chosen = with_symbols(workspace, read, expected=expected)
     check_strategy(workspace, chosen)
-    if known is None:
-        folder = workspace.root / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
+    if known != read:
+        target = strategy_file(workspace, read.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
         text = path.read_bytes()
-        replace_file(folder / f"{read.name}.yaml", lambda staged: staged.write_bytes(text))
+        replace_file(target, lambda staged: staged.write_bytes(text))
     return chosen

@@ -97,7 +97,8 @@ def test_a_file_becomes_a_registered_model(desk):
     client = MlflowTracker(desk.root.folder / "mlflow")._client()
     run = client.get_run(line["run_id"])
     assert run.data.params["model.kind"] == "lightgbm"
-    assert {"auc", "logloss", "brier"} <= set(run.data.metrics)
+    assert {"auc", "logloss", "brier", "cv_mean_auc"} <= set(run.data.metrics)
+    assert run.data.metrics["mean_auc"] == pytest.approx(line["auc"])
     folder = Path(client.download_artifacts(run.info.run_id, "", str(desk.root.folder / "got")))
     learned = yaml.safe_load((folder / "data_versions.json").read_text())
     dataset = "tb_0.001_0.001_12"

@@ -154,5 +154,8 @@ def test_a_file_from_elsewhere_is_taken_once(shop):
     with pytest.raises(StrategyError, match="another strategy of that name"):
         take_strategy(shop.workspace, shop.file(qty=3.0))
     assert strategies(shop.workspace)["mine"] == taken
+    take_strategy(shop.workspace, shop.file(qty=3.0), replaces=True)
+    assert strategies(shop.workspace)["mine"].qty == 3.0
+    assert len(list((shop.workspace.root / "strategies").iterdir())) == 1
     with pytest.raises(StrategyError, match="no such file"):
         take_strategy(shop.workspace, path.with_name("none.yaml"))
