@@ -132,7 +132,8 @@ def _lake_market(
     view = LakeView(workspace)
     entries = _history(view, symbol, timeframe)
     if not entries:
-        there = sorted({entry.symbol for entry in workspace.lake.index.entries(BARS)})
+        entries = workspace.lake.index.entries(BARS)
+        there = sorted({f"{entry.symbol} {entry.levels['timeframe']}" for entry in entries})
         raise InputError(
             asked=f"bars of {symbol} {timeframe or ''}".rstrip(),
             found=f"the lake has bars of {', '.join(there) or 'no symbol'}",

@@ -10,8 +10,10 @@ from quant_assets.resources.workspace import WorkspaceResource
 from quant_assets.stages import Stage
 from quant_assets.workflows.recipes.features import FeaturesRecipe
 
-LOOK_BACK_SESSIONS = 5
-"""Sessions that hold the longest look-back at 15 minutes or less."""
+LOOK_BACK_SESSIONS = 15
+"""Sessions that hold the longest look-back, of 1356 bars, at 15 minutes and all day; where fewer
+bars a session make it longer, the lake knows it and only Dagster's view of what is stale does not.
+"""
 
 
 @dg.asset(
