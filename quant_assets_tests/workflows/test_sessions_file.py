@@ -150,9 +150,10 @@ def test_without_the_file_all_is_fresh(root: Path, opened: list[Workspace]) -> N
 
 
 def test_another_close_makes_stale_what_goes_by_it(root: Path, opened: list[Workspace]) -> None:
-    """Labels, regular hours and the backtest; no bars, no features, no other session."""
+    """Minutes to it, labels, regular hours and the backtest; no bars, no other session."""
     workspace = _open(root, opened, EARLY_CLOSE)
-    assert _stale(workspace) == {"momentum_days": {DAY}, "training_set": {DAY}}
+    by_close = {"features", "momentum_days", "training_set"}
+    assert _stale(workspace) == {name: {DAY} for name in by_close}
     strategy = strategies(workspace)[STRATEGY]
     assert stored_backtest(workspace, strategy) is None
     (trial,) = all_trials(workspace)
