@@ -107,7 +107,9 @@ def rolling_centres(values: FloatArray, period: int) -> FloatArray:
 def warmed_up(of_windows: FloatArray, n: int) -> FloatArray:
     """Return an array of shape (n,): the windows' values behind NaN."""
     out = np.full(n, np.nan)
-    out[n - of_windows.shape[0] :] = of_windows
+    # A loop: assigning a slice takes numba seconds to compile, for the text of its error.
+    for idx in range(of_windows.shape[0]):
+        out[n - of_windows.shape[0] + idx] = of_windows[idx]
     return out
 
 
