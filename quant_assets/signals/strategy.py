@@ -196,8 +196,8 @@ _MINUTES_A_DAY = {"equity": 390.0}
 _QTY = {"fx": 10_000.0, "crypto": 0.1, "equity": 100.0}
 _HORIZON_BARS = 24
 
-_LEAST_SESSIONS = {"equity": 1}
-"""Sessions before the first test fold; a universe of equities has many rows a session."""
+_LEAST_SESSIONS = {"crypto": 2}
+"""Sessions before the first test fold, else 1; files of a market that never closes begin midway."""
 
 
 def default_strategy(asset_class: str, timeframe: str) -> Strategy:
@@ -213,11 +213,12 @@ def default_strategy(asset_class: str, timeframe: str) -> Strategy:
     horizon = 10 if bar.is_daily else _HORIZON_BARS
     move = _DAILY_MOVE.get(asset_class, 0.011) * math.sqrt(share * horizon)
     target = float(f"{move / 2:.2g}")
+    sessions = 250 if bar.is_daily else _LEAST_SESSIONS.get(asset_class, 1)
     return Strategy(
         name=f"{asset_class}_{bar.name}_barriers",
         timeframe=bar.name,
         label=LabelSpec(sl=float(f"{target / 2:.2g}"), tp=target, horizon_bars=horizon),
-        splits=SplitSpec(n_folds=3, min_train_sessions=250 if bar.is_daily else 1, embargo_bars=1),
+        splits=SplitSpec(n_folds=3, min_train_sessions=sessions, embargo_bars=1),
         decision=DecisionSpec(threshold=0.36, side="long"),
         capital=100_000.0,
         qty=_QTY.get(asset_class, 1.0),
