@@ -9,7 +9,7 @@ import numpy.typing as npt
 from quant_assets.market.errors import StrategyError
 from quant_assets.market.instruments import Instrument
 from quant_assets.market.tick_size import infer_tick_size
-from quant_assets.signals.strategy import ExecutionSpec
+from quant_assets.signals.execution_spec import ExecutionSpec
 
 _BPS = 0.0001
 

@@ -58,6 +58,11 @@ class Instrument:
         Commission and exchange fees, in quote currency, a contract or unit and side.
     fee_bps
         Fee in basis points (0.0001) of the traded value a side, besides `fee_per_unit`.
+    qty_step
+        Sizes that are computed are rounded down to a multiple of it.
+    volume_unit
+        What the volume of its bars counts: `size` is contracts, shares or coins; `ticks` is price
+        changes, as of currencies without a central exchange, and bounds no order.
     """
 
     symbol: str
@@ -72,6 +77,8 @@ class Instrument:
     spread_ticks: float = 1.0
     fee_per_unit: float = 0.0
     fee_bps: float = 0.0
+    qty_step: float = 1.0
+    volume_unit: Literal["size", "ticks"] = "size"
 
     @property
     def spread(self) -> float | None:
@@ -112,6 +119,8 @@ class _Entry(BaseModel):
     spread_ticks: _NotNegative | None = None
     fee_per_unit: _NotNegative | None = None
     fee_bps: _NotNegative | None = None
+    qty_step: _Positive | None = None
+    volume_unit: Literal["size", "ticks"] | None = None
 
     def stated(self) -> dict[str, Any]:
         """Return the fields that the file states."""

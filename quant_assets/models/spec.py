@@ -11,13 +11,13 @@ from quant_assets.models.label_spec import LabelSpec
 _SKLEARN_PATH = re.compile(r"sklearn(\.[a-z_][a-z0-9_]*)+\.[A-Z][A-Za-z0-9]*")
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
     """A value that refuses unknown keys, NaN and infinities, and is never changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class ModelSpec(_Frozen):
+class ModelSpec(Frozen):
     """An estimator behind a scaler, and its parameters.
 
     Parameters
@@ -52,7 +52,7 @@ class ModelSpec(_Frozen):
         return self
 
 
-class SplitSpec(_Frozen):
+class SplitSpec(Frozen):
     """Walk-forward: what is trained on first, into how many test blocks the rest is cut.
 
     Parameters
@@ -68,7 +68,7 @@ class SplitSpec(_Frozen):
     embargo_bars: int = Field(ge=0)
 
 
-class CrossValidationSpec(_Frozen):
+class CrossValidationSpec(Frozen):
     """A further scoring by folds that also train on later rows, purged on either side.
 
     Its folds score and never predict: what is traded comes from walk-forward alone.
@@ -88,7 +88,7 @@ class CrossValidationSpec(_Frozen):
     embargo_bars: int = Field(default=0, ge=0)
 
 
-class PruningSpec(_Frozen):
+class PruningSpec(Frozen):
     """Which features a fold leaves out, judged by its training rows alone.
 
     Parameters
@@ -110,7 +110,7 @@ class PruningSpec(_Frozen):
     null_importance: bool = False
 
 
-class TailSpec(_Frozen):
+class TailSpec(Frozen):
     """The end of a fold's training rows, purged from the rest, that stops and calibrates.
 
     Parameters

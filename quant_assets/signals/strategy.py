@@ -1,10 +1,10 @@
-"""A strategy as a checked, frozen value: what is learned, when it trades, at what cost."""
+"""A strategy as a checked, frozen value: where signals come from, what they risk, at what cost."""
 
-import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from quant_assets.lineage.fingerprint import canonical_json, digest_of
 from quant_assets.market.errors import QuantError, StrategyError
@@ -13,42 +13,57 @@ from quant_assets.market.timeframes import Timeframe
 from quant_assets.models.label_spec import LabelSpec
 from quant_assets.models.spec import (
     CrossValidationSpec,
+    Frozen,
     ModelSpec,
     PruningSpec,
     SplitSpec,
     TailSpec,
 )
+from quant_assets.signals.execution_spec import ExecutionSpec
+from quant_assets.signals.exits import Exits, ExitSpec
+from quant_assets.signals.filters import ConfirmSpec, RegimeFilter
+from quant_assets.signals.sizing import CappedKelly, FixedSize, RiskPerTrade, RiskSpec
+from quant_assets.signals.sources import ModelSignal, SignalSpec
 
 DEFAULT_SOURCE = "features"
 """Table that a model learns from where its strategy names none."""
 
+_LEARNING = ("source", "features", "label", "model", "splits", "cv", "pruning", "tail", "decision")
+"""Keys of a model and of what it is trained from; a rule has none of them."""
 
-class _Frozen(BaseModel):
-    """A value that refuses unknown keys, NaN and infinities, and is never changed."""
+_TRADING = ("name", "decision", "execution", "capital", "qty", "exits", "risk", "max_leverage",
+            "confirm", "regimes", "signal")  # fmt: skip
+"""Keys that a model does not hang on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-
-class DecisionSpec(_Frozen):
+class DecisionSpec(Frozen):
     """When a probability becomes a position.
 
-    A long is wanted where P(target first) >= threshold. With side `both`, a short is wanted where
-    it is <= 1 - threshold; its barriers are the long's, mirrored.
+    A trade of the side that the label speaks of is wanted where its probability is >= threshold.
+    With side `both`, a short is wanted where that of a long is <= 1 - threshold.
     """
 
     threshold: float = Field(gt=0.0, lt=1.0)
     side: Literal["long", "both"] = "long"
 
 
-class ExecutionSpec(_Frozen):
-    """Costs of trading; None takes the instrument's default."""
+@dataclass(frozen=True)
+class Learning:
+    """What a strategy's model is trained from: the `TrainingPlan` of `models.training`."""
 
-    spread_ticks: float | None = Field(default=None, ge=0.0, le=10_000.0)
-    fee_per_unit: float | None = Field(default=None, ge=0.0)
+    label: LabelSpec
+    model: ModelSpec
+    splits: SplitSpec
+    cv: CrossValidationSpec | None
+    pruning: PruningSpec
+    tail: TailSpec
+    timeframe: str
+    seed: int
+    decision: DecisionSpec
 
 
-class Strategy(_Frozen):
-    """All that decides what a model learns and how it is traded.
+class Strategy(Frozen):
+    """All that decides what is learned, when it is traded, how much, and at what cost.
 
     Parameters
     ----------
@@ -58,33 +73,49 @@ class Strategy(_Frozen):
         Symbols to trade; None is the whole universe.
     timeframe
         Bar length, such as `15m`.
+    signal
+        Where its signals come from; `model` needs `label`, `splits` and `decision`.
     source
         Table that the model learns from: `features`, or the flat `contract_table`.
     features
         Features by name, columns of the source; None is all that it has.
+    exits
+        What ends a position; None takes the barriers and the horizon of the label.
+    risk
+        How large a position is.
+    max_leverage
+        Value of a position over the equity, at most; an order above it is not made.
+    confirm, regimes
+        A second opinion, and the regimes traded in; None is without.
     capital
         Account at the start, in the instruments' currency.
     qty
-        Contracts, shares or units of each position.
+        Contracts, shares or units of each position, where the risk is `fixed`.
     seed
-        Seed of the booster's sampling.
+        Seed of the estimator's sampling.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_]{0,40}$")
     symbols: tuple[str, ...] | None = None
     timeframe: str
+    signal: SignalSpec = ModelSignal()
     source: Literal["features", "contract_table"] = "features"
     features: tuple[str, ...] | None = None
-    label: LabelSpec
+    label: LabelSpec | None = None
     model: ModelSpec = Field(default_factory=ModelSpec)
-    splits: SplitSpec
+    splits: SplitSpec | None = None
     cv: CrossValidationSpec | None = None
     pruning: PruningSpec = Field(default_factory=PruningSpec)
     tail: TailSpec = Field(default_factory=TailSpec)
-    decision: DecisionSpec
+    decision: DecisionSpec | None = None
+    exits: ExitSpec | None = None
+    risk: RiskSpec = FixedSize()
+    max_leverage: float = Field(default=10.0, gt=0.0, le=1000.0)
+    confirm: ConfirmSpec | None = None
+    regimes: RegimeFilter | None = None
     execution: ExecutionSpec = Field(default_factory=ExecutionSpec)
     capital: float = Field(gt=0.0)
-    qty: float = Field(gt=0.0)
+    qty: float | None = Field(default=None, gt=0.0)
     seed: int = Field(default=7, ge=0, lt=2**31)
 
     @field_validator("timeframe")
@@ -119,21 +150,96 @@ class Strategy(_Frozen):
         return features
 
     @model_validator(mode="after")
-    def _check_short_side(self) -> Self:
-        """Allow shorts only where the label tells their chances.
+    def _has_what_its_signal_needs(self) -> Self:
+        """Refuse a model without a label, and a rule with one."""
+        if self.learns:
+            needed = ("label", "splits", "decision")
+            missing = [key for key in needed if getattr(self, key) is None]
+            if missing:
+                raise ValueError(f"signal model needs {', '.join(missing)}")
+        elif foreign := sorted(self.model_fields_set & set(_LEARNING)):
+            raise ValueError(
+                f"signal {self.signal.kind} learns nothing: leave out {', '.join(foreign)}"
+            )
+        elif self.exits is None:
+            raise ValueError(f"signal {self.signal.kind} needs exits, for there is no label")
+        return self
 
-        With equal barriers a long's stop is the short's target. Otherwise 1 - P says nothing
-        about a short. It is the short's chance at best: labels that time decides are in it too, so
-        that a horizon which few trades end within makes a short of nearly every bar.
+    @model_validator(mode="after")
+    def _check_short_side(self) -> Self:
+        """Allow shorts by 1 - P only where P speaks of a rise: there the rest is a fall.
+
+        Of a label with barriers 1 - P also counts what time decides, so that a horizon within
+        which few trades end would make a short of nearly every bar. A meta-label on a rule of
+        both sides is the way to short by barriers.
         """
-        if self.decision.side == "both":
-            if self.label.kind != "tb":
-                raise ValueError("decision.side: both needs a label of kind tb")
-            if self.label.sl != self.label.tp:
-                raise ValueError("decision.side: both needs label.sl equal to label.tp")
-            if self.decision.threshold <= 0.5:
+        if self.learns and self.learning.decision.side == "both":
+            label = self.learning.label
+            if label.kind != "return" or label.threshold is not None:
+                raise ValueError(
+                    "decision.side: both needs label return(horizon) without a threshold, or use"
+                    " a meta-label, whose first rule tells the side"
+                )
+            if self.learning.decision.threshold <= 0.5:
                 raise ValueError("decision.threshold: with side both it must be above 0.5")
         return self
+
+    @model_validator(mode="after")
+    def _has_what_its_risk_needs(self) -> Self:
+        """Refuse a size that hangs on a stop, a target or a chance that there is not."""
+        exits = self.exit_rules
+        if isinstance(self.risk, FixedSize) and self.qty is None:
+            raise ValueError("qty: risk fixed needs it")
+        if not isinstance(self.risk, FixedSize) and self.qty is not None:
+            raise ValueError(f"qty: risk {self.risk.kind} sizes by itself, leave it out")
+        needs_stop = isinstance(self.risk, RiskPerTrade | CappedKelly)
+        if needs_stop and exits.stop_ratio == float("inf"):
+            raise ValueError(f"risk.kind: {self.risk.kind} needs a stop, in exits or label")
+        if isinstance(self.risk, CappedKelly):
+            if exits.target_ratio == float("inf"):
+                raise ValueError("risk.kind: kelly needs a target, in exits or label")
+            if not self.learns:
+                raise ValueError("risk.kind: kelly needs a model's chance, a rule has none")
+        return self
+
+    @property
+    def learns(self) -> bool:
+        """Whether its signals come from a model of its own."""
+        return isinstance(self.signal, ModelSignal)
+
+    @property
+    def learning(self) -> Learning:
+        """What its model is trained from.
+
+        Raises
+        ------
+        StrategyError
+            If it is a rule, which learns nothing.
+        """
+        if self.label is None or self.splits is None or self.decision is None:
+            raise StrategyError(
+                asked=f"the model of strategy {self.name!r}",
+                found=f"its signals come from {self.signal.kind}, it learns nothing",
+                remedy="Choose a strategy with a label; quant models lists those trained.",
+            )
+        return Learning(
+            label=self.label,
+            model=self.model,
+            splits=self.splits,
+            cv=self.cv,
+            pruning=self.pruning,
+            tail=self.tail,
+            timeframe=self.timeframe,
+            seed=self.seed,
+            decision=self.decision,
+        )
+
+    @property
+    def exit_rules(self) -> Exits:
+        """What ends a position, as numbers."""
+        if self.exits is not None:
+            return Exits.of_spec(self.exits)
+        return Exits.of_label(self.learning.label)
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "Strategy":
@@ -158,10 +264,13 @@ class Strategy(_Frozen):
     def to_mapping(self) -> dict[str, Any]:
         """Return the strategy as JSON values; `parse` reads them back.
 
-        The usual source is left out: a strategy that names it is no other trial than one that
-        does not, nor than those that were counted before there was a choice.
+        What a rule has no use for is left out, as is the usual source: a strategy that names it is
+        no other trial than one that does not.
         """
-        mapping = self.model_dump(mode="json") | {"label": self.label.to_mapping()}
+        mapping = self.model_dump(mode="json")
+        if not self.learns:
+            return {key: value for key, value in mapping.items() if key not in _LEARNING}
+        mapping["label"] = self.learning.label.to_mapping()
         if self.source == DEFAULT_SOURCE:
             del mapping["source"]
         return mapping
@@ -169,8 +278,8 @@ class Strategy(_Frozen):
     @property
     def dataset(self) -> str:
         """Name of the training sets, a folder of the lake; another source, another dataset."""
-        is_usual = self.source == DEFAULT_SOURCE
-        return self.label.dataset if is_usual else f"contract_{self.label.dataset}"
+        name = self.learning.label.dataset
+        return name if self.source == DEFAULT_SOURCE else f"contract_{name}"
 
     def canonical_json(self) -> str:
         """Return the strategy as JSON that is the same for equal strategies."""
@@ -184,45 +293,8 @@ class Strategy(_Frozen):
         return digest_of(mapping)
 
     def training_values(self) -> dict[str, Any]:
-        """Return what the model depends on: neither decision, nor costs, nor capital."""
-        of_trading = {"name", "decision", "execution", "capital", "qty"}
-        return {key: value for key, value in self.to_mapping().items() if key not in of_trading}
-
-
-_DAILY_MOVE = {"fx": 0.004, "crypto": 0.03, "equity": 0.015, "metal": 0.011}
-"""Usual standard deviation of a day's return by class; futures are the rest."""
-
-_MINUTES_A_DAY = {"equity": 390.0}
-_QTY = {"fx": 10_000.0, "crypto": 0.1, "equity": 100.0}
-_HORIZON_BARS = 24
-
-_LEAST_SESSIONS = {"crypto": 2}
-"""Sessions before the first test fold, else 1; files of a market that never closes begin midway."""
-
-
-def default_strategy(asset_class: str, timeframe: str) -> Strategy:
-    """Return a strategy that runs for a class of instruments and a bar length.
-
-    The target is half the usual move over the horizon, so that it is met often enough to learn
-    from; the stop is half the target, so that a random walk meets the target first in about a
-    third of the cases; the threshold asks for a little more.
-    """
-    bar = Timeframe.parse(timeframe)
-    minutes = min(bar.minutes, _MINUTES_A_DAY.get(asset_class, 1440.0))
-    share = minutes / _MINUTES_A_DAY.get(asset_class, 1440.0)
-    horizon = 10 if bar.is_daily else _HORIZON_BARS
-    move = _DAILY_MOVE.get(asset_class, 0.011) * math.sqrt(share * horizon)
-    target = float(f"{move / 2:.2g}")
-    sessions = 250 if bar.is_daily else _LEAST_SESSIONS.get(asset_class, 1)
-    return Strategy(
-        name=f"{asset_class}_{bar.name}_barriers",
-        timeframe=bar.name,
-        label=LabelSpec(sl=float(f"{target / 2:.2g}"), tp=target, horizon_bars=horizon),
-        splits=SplitSpec(n_folds=3, min_train_sessions=sessions, embargo_bars=1),
-        decision=DecisionSpec(threshold=0.36, side="long"),
-        capital=100_000.0,
-        qty=_QTY.get(asset_class, 1.0),
-    )
+        """Return what the model depends on: nothing of when and how it is traded."""
+        return {key: value for key, value in self.to_mapping().items() if key not in _TRADING}
 
 
 def _fault(detail: Mapping[str, Any]) -> str:

@@ -5,7 +5,8 @@ from datetime import date
 from typing import Any
 
 from quant_assets.lineage.records import Hashes, Origin
-from quant_assets.storage.state import PARTITIONS, State
+from quant_assets.storage.state import State
+from quant_assets.storage.state_tables import PARTITIONS
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The state database: index, receipts, failures and trials, by SQLAlchemy; SQLite by default."""
+"""The state database behind one engine, by SQLAlchemy; SQLite by default."""
 
 import sqlite3
 import time
@@ -11,77 +11,10 @@ import sqlalchemy as sa
 
 from quant_assets.market.errors import StateError
 from quant_assets.storage.state_columns import AddColumn, lacking_columns
-
-METADATA = sa.MetaData()
+from quant_assets.storage.state_tables import METADATA
 
 PATIENCE_S = 60.0
 """How long a first user waits for another that is making the database."""
-
-PARTITIONS = sa.Table(
-    "partitions",
-    METADATA,
-    sa.Column("table", sa.String, primary_key=True),
-    sa.Column("hive", sa.String, primary_key=True),
-    sa.Column("session", sa.String, primary_key=True),
-    sa.Column("symbol", sa.String, nullable=False),
-    sa.Column("path", sa.String, nullable=False),
-    sa.Column("data_version", sa.String, nullable=False),
-    sa.Column("inputs_hash", sa.String, nullable=False),
-    sa.Column("params_hash", sa.String, nullable=False),
-    sa.Column("code_version", sa.String, nullable=False),
-    sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("final", sa.Boolean, nullable=False),
-    sa.Column("final_through", sa.String),
-    sa.Column("status", sa.String, nullable=False),
-    sa.Column("synthetic", sa.Boolean, nullable=False),
-    sa.Column("seed", sa.BigInteger),
-    sa.Column("stats", sa.JSON, nullable=False),
-    sa.Index("partitions_by_symbol", "table", "symbol", "session"),
-)
-
-RECEIPTS = sa.Table(
-    "receipts",
-    METADATA,
-    sa.Column("sha256", sa.String, primary_key=True),
-    sa.Column("options", sa.String, primary_key=True),
-    sa.Column("name", sa.String, nullable=False),
-    sa.Column("format", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False),
-    sa.Column("report", sa.JSON, nullable=False),
-)
-
-FAILURES = sa.Table(
-    "failures",
-    METADATA,
-    sa.Column("asset", sa.String, primary_key=True),
-    sa.Column("partition", sa.String, primary_key=True),
-    sa.Column("kind", sa.String, nullable=False),
-    sa.Column("message", sa.String, nullable=False),
-    sa.Column("version", sa.String, nullable=False),
-)
-
-TRIALS = sa.Table(
-    "trials",
-    METADATA,
-    sa.Column("trial_id", sa.String, primary_key=True),
-    sa.Column("strategy", sa.String, nullable=False),
-    sa.Column("config", sa.JSON, nullable=False),
-    sa.Column("data_hash", sa.String, nullable=False),
-    sa.Column("code_version", sa.String, nullable=False),
-    sa.Column("metrics", sa.JSON, nullable=False),
-    sa.Column("realism", sa.String, nullable=False),
-    sa.Column("state", sa.String, nullable=False),
-    sa.Column("details", sa.JSON, nullable=False),
-)
-
-TIMINGS = sa.Table(
-    "timings",
-    METADATA,
-    sa.Column("asset", sa.String, primary_key=True),
-    sa.Column("partitions", sa.Integer, nullable=False),
-    sa.Column("seconds", sa.Float, nullable=False),
-)
-"""How long partitions took when they were last made in a range: what a plan estimates by."""
 
 
 class State:

@@ -4,7 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from quant_assets.storage.readers.base import SourceFile
-from quant_assets.storage.state import RECEIPTS
+from quant_assets.storage.state_tables import RECEIPTS
 from quant_assets.workflows.landing.files import identify
 from quant_assets.workflows.landing.receipts import Receipt, find_receipt, is_in_lake, options_of
 from quant_assets.workflows.workspace import Workspace

@@ -15,7 +15,7 @@ from quant_assets.optimization.schema import TRIALS as TRIALS_TABLE
 from quant_assets.optimization.trials import Trial, trials_frame
 from quant_assets.storage.index import Entry
 from quant_assets.storage.source_code import code_version
-from quant_assets.storage.state import TRIALS
+from quant_assets.storage.state_tables import TRIALS
 from quant_assets.workflows.session_closes import closes_versions
 from quant_assets.workflows.strategy_backtest import RUN_DIGITS, backtest_code_version
 from quant_assets.workflows.workspace import Workspace

@@ -13,7 +13,7 @@ from quant_assets.lineage.records import ABSENT, Lineage
 from quant_assets.market.errors import LakeError, PartitionReplacedError, QuantError
 from quant_assets.storage.index import Entry
 from quant_assets.storage.lake import Committed
-from quant_assets.storage.state import FAILURES
+from quant_assets.storage.state_tables import FAILURES
 from quant_assets.ticks.schema import QUARANTINE
 from quant_assets.workflows.freshness import (
     FILES,

@@ -6,7 +6,8 @@ from pathlib import Path
 import yaml
 
 from quant_assets.market.errors import StrategyError
-from quant_assets.signals.strategy import Strategy, default_strategy
+from quant_assets.signals.built_in import default_strategy
+from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
 from quant_assets.workflows.workspace import Workspace
 

@@ -15,7 +15,7 @@ from quant_assets.optimization.trials import Trial, trial_identity
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
 from quant_assets.storage.source_code import code_version
-from quant_assets.storage.state import FAILURES, TRIALS
+from quant_assets.storage.state_tables import FAILURES, TRIALS
 from quant_assets.workflows.backtesting import Progress, run_trial
 from quant_assets.workflows.recipes.neighbours import research_bars
 from quant_assets.workflows.session_closes import closes_versions

@@ -41,19 +41,22 @@ def check_strategy(workspace: Workspace, strategy: Strategy) -> None:
         If its estimator or a parameter of it is unknown, its cross-validation is none, or its label
         looks further than a symbol has bars, or may have once they are made.
     """
+    if not strategy.learns:
+        return
     check_estimator(strategy.model)
     timeframe = Timeframe.parse(strategy.timeframe)
+    label = strategy.learning.label
     if strategy.cv is not None:
         splitter_of(strategy.cv, timeframe_ns=timeframe.ns)
     there = source_columns(workspace, strategy.source)
     _refuse_unknown(strategy, "features", strategy.features or (), there)
-    _refuse_unknown(strategy, "label.primary", [strategy.label.primary or there[0]], there)
+    _refuse_unknown(strategy, "label.primary", [label.primary or there[0]], there)
     view = LakeView(workspace)
     _refuse_few_sessions(view, strategy)
     for symbol in strategy.symbols or ():
         bars = _most_bars(view, symbol, timeframe)
         if bars:
-            refuse_long_horizon(bars, strategy.label, symbol=symbol)
+            refuse_long_horizon(bars, label, symbol=symbol)
 
 
 def source_columns(workspace: Workspace, source: str) -> tuple[str, ...]:
@@ -80,7 +83,7 @@ def _refuse_unknown(
 def _refuse_few_sessions(view: LakeView, strategy: Strategy) -> None:
     """Raise where fewer sessions are landed than the folds are cut from."""
     sessions = {day for symbol in strategy.symbols or () for day in landed_sessions(view, symbol)}
-    splits, cv = strategy.splits, strategy.cv
+    splits, cv = strategy.learning.splits, strategy.cv
     folds = f"{splits.n_folds} folds after {splits.min_train_sessions} sessions of training"
     keys = "splits.min_train_sessions or splits.n_folds"
     wanted = [(splits.min_train_sessions + splits.n_folds, folds, keys)]

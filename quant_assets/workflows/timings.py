@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from quant_assets.storage.state import TIMINGS
+from quant_assets.storage.state_tables import TIMINGS
 from quant_assets.workflows.workspace import Workspace
 
 

@@ -37,6 +37,36 @@ class Training:
     run_id: str | None
 
 
+def fit_model(
+    frame: pl.DataFrame, strategy: Strategy, *, progress: Progress = lambda _: None
+) -> tuple[TrainedModel, list[str]]:
+    """Train a strategy's model on rows of training sets, and return it.
+
+    Returns
+    -------
+    tuple
+        The model, and the sessions set aside because a label may still change.
+
+    Raises
+    ------
+    TrainingError
+        As `train_and_log`.
+    """
+    names = choose_features(frame, strategy)
+    kept, set_aside = split_final(frame)
+    if set_aside:
+        progress(f"not final, set aside: {', '.join(set_aside)}")
+    n_sessions = kept["session"].n_unique()
+    progress(f"training on {kept.height} rows of {n_sessions} sessions, {len(names)} features")
+    model = train_model(
+        kept,
+        feature_names=names,
+        strategy=strategy.learning,
+        progress=lambda done, total: progress(f"fit {done} of {total}"),
+    )
+    return model, set_aside
+
+
 def train_and_log(
     frame: pl.DataFrame,
     *,
@@ -61,18 +91,7 @@ def train_and_log(
     TrainingError
         Before any training, if what is there does not do; see `train_model`.
     """
-    names = choose_features(frame, strategy)
-    kept, set_aside = split_final(frame)
-    if set_aside:
-        progress(f"not final, set aside: {', '.join(set_aside)}")
-    n_sessions = kept["session"].n_unique()
-    progress(f"training on {kept.height} rows of {n_sessions} sessions, {len(names)} features")
-    model = train_model(
-        kept,
-        feature_names=names,
-        strategy=strategy,
-        progress=lambda done, total: progress(f"fit {done} of {total}"),
-    )
+    model, set_aside = fit_model(frame, strategy, progress=progress)
     pictures = {TEAR: model_tear(model, name=strategy.name, synthetic=synthetic)}
     run_id = None
     if tracker is not None:
@@ -128,7 +147,8 @@ def _params(strategy: Strategy, model: TrainedModel) -> dict[str, str]:
     for name in ("splits", "cv", "pruning", "tail"):
         section = getattr(strategy, name)
         values |= {f"{name}.{key}": str(value) for key, value in section or ()}
-    values |= {f"label.{name}": str(value) for name, value in strategy.label.to_mapping().items()}
+    label = strategy.learning.label.to_mapping()
+    values |= {f"label.{name}": str(value) for name, value in label.items()}
     return values | {
         "timeframe": strategy.timeframe,
         "seed": str(strategy.seed),

@@ -11,7 +11,7 @@ import polars as pl
 from quant_assets.lineage.records import ABSENT
 from quant_assets.storage.index import Entry
 from quant_assets.storage.lake import Committed
-from quant_assets.storage.state import FAILURES
+from quant_assets.storage.state_tables import FAILURES
 from quant_assets.workflows.workspace import Workspace
 
 KEPT_BYTES = 256 * 2**20

@@ -8,7 +8,7 @@ import pytest
 
 from quant_assets.contracts.schema import ORDER_FLOW_COLUMNS
 from quant_assets.market.periods import week_of
-from quant_assets.storage.state import FAILURES
+from quant_assets.storage.state_tables import FAILURES
 from quant_assets.workflows.recipe import Key, NotDue
 from quant_assets.workflows.recipes.contract_table import ContractTableRecipe
 from quant_assets.workflows.view import LakeView

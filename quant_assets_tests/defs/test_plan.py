@@ -216,7 +216,7 @@ def _write_strategy(file: Path, *, threshold: float, name: str = STRATEGY) -> No
     """Write the default strategy as a user's file, with another threshold."""
     import yaml
 
-    from quant_assets.signals.strategy import default_strategy
+    from quant_assets.signals.built_in import default_strategy
 
     values = default_strategy("fx", "15m").to_mapping()
     values["decision"]["threshold"] = threshold

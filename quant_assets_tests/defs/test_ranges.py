@@ -168,7 +168,7 @@ def test_one_bad_day_stops_nothing_but_what_hangs_on_it(workspace, instance):
 
 def _failures(workspace: Workspace) -> dict[tuple[str, str], str]:
     """Return what could not be made, and how it ended."""
-    from quant_assets.storage.state import FAILURES
+    from quant_assets.storage.state_tables import FAILURES
 
     rows = workspace.state.select(FAILURES)
     return {(row["asset"], row["partition"]): row["kind"] for row in rows}

@@ -9,7 +9,7 @@ from quant_assets.execution.costs import Costs, costs_of
 from quant_assets.execution.fills import Barriers, enter_at_open, leave_inside
 from quant_assets.market.errors import StrategyError
 from quant_assets.market.instruments import AssetClass, Instrument
-from quant_assets.signals.strategy import ExecutionSpec
+from quant_assets.signals.execution_spec import ExecutionSpec
 
 
 def instrument(**changes: object) -> Instrument:

@@ -15,7 +15,7 @@ from quant_assets.market.errors import SettingsError
 from quant_assets.market.timeframes import NS_PER_MINUTE
 from quant_assets.settings.model import LevelSettings, Member, Settings
 from quant_assets.storage.settings_files import load_settings
-from quant_assets.storage.state import FAILURES
+from quant_assets.storage.state_tables import FAILURES
 from quant_assets.workflows.ranges import Outcome, make_range
 from quant_assets.workflows.recipe import Key, NotDue, Plan
 from quant_assets.workflows.recipes.level_sessions import merged_profiles

@@ -8,7 +8,8 @@ import pytest
 
 from quant_assets.market.errors import StrategyError
 from quant_assets.signals.decisions import decide_sides
-from quant_assets.signals.strategy import DecisionSpec, Strategy, default_strategy
+from quant_assets.signals.built_in import default_strategy
+from quant_assets.signals.strategy import DecisionSpec, Strategy
 
 CLASSES = ("future", "equity", "fx", "crypto", "metal")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from quant_assets.lineage.fingerprint import content_version
-from quant_assets.storage.state import FAILURES, State
+from quant_assets.storage.state import State
+from quant_assets.storage.state_tables import FAILURES
 from quant_assets_tests.storage.prices import DAY, TABLES, indexed, open_lake, prices, visible
 
 WRITERS = 3
@@ -104,7 +105,8 @@ def test_a_reindex_beside_writers_forgets_nothing(tmp_path: Path) -> None:
 FIRST_USE = """
 import sys
 from pathlib import Path
-from quant_assets.storage.state import FAILURES, State
+from quant_assets.storage.state import State
+from quant_assets.storage.state_tables import FAILURES
 
 print("ready", flush=True)
 sys.stdin.readline()

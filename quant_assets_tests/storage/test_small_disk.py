@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from quant_assets.market.errors import CommitError, StateError
 from quant_assets.storage.lake import Lake
-from quant_assets.storage.state import FAILURES, State
+from quant_assets.storage.state import State
+from quant_assets.storage.state_tables import FAILURES
 from quant_assets_tests.storage.prices import (
     DAILY,
     DAY,

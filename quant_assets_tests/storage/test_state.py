@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from quant_assets.market.errors import StateError
-from quant_assets.storage.state import FAILURES, METADATA, State, _set_journal
+from quant_assets.storage.state import State, _set_journal
+from quant_assets.storage.state_tables import FAILURES, METADATA
 
 
 def _row(partition: str, message: str = "") -> dict[str, str]:

@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from quant_assets.market.errors import StateError
-from quant_assets.storage.state import PARTITIONS, RECEIPTS, State
+from quant_assets.storage.state import State
+from quant_assets.storage.state_tables import PARTITIONS, RECEIPTS
 from quant_assets.storage.state_columns import AddColumn, lacking_columns
 from quant_assets_tests.storage.prices import DAILY, OLD, indexed, open_lake, put
 
@@ -129,7 +130,8 @@ def test_what_the_database_refuses_is_said_with_the_column(file: Path) -> None:
 UPGRADE = """
 import sys
 from pathlib import Path
-from quant_assets.storage.state import PARTITIONS, State
+from quant_assets.storage.state import State
+from quant_assets.storage.state_tables import PARTITIONS
 
 print("ready", flush=True)
 sys.stdin.readline()

@@ -12,8 +12,8 @@ from quant_assets.contracts.learning import learning_frame
 from quant_assets.contracts.schema import CONTRACT_TABLE
 from quant_assets.features.standard import standard_catalog
 from quant_assets.models.schema import MODELS
-from quant_assets.signals.strategy import default_strategy
-from quant_assets.storage.state import FAILURES
+from quant_assets.signals.built_in import default_strategy
+from quant_assets.storage.state_tables import FAILURES
 from quant_assets.workflows.changes import pending_partitions
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.model_list import list_models

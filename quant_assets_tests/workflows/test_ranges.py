@@ -14,7 +14,7 @@ from quant_assets.lineage.records import Lineage
 from quant_assets.market.errors import InputError
 from quant_assets.market.tables import Table
 from quant_assets.storage.commit import CommitStep
-from quant_assets.storage.state import FAILURES, TIMINGS
+from quant_assets.storage.state_tables import FAILURES, TIMINGS
 from quant_assets.ticks.schema import QUARANTINE
 from quant_assets.workflows.freshness import partition_version
 from quant_assets.workflows.ranges import Outcome, make_range

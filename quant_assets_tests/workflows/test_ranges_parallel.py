@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quant_assets.market.errors import PartitionReplacedError
-from quant_assets.storage.state import FAILURES
+from quant_assets.storage.state_tables import FAILURES
 from quant_assets.workflows import freshness
 from quant_assets.workflows.ranges import Outcome, make_range
 from quant_assets.workflows.recipe import Key, Made, Plan, Status

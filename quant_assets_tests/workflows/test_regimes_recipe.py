@@ -13,7 +13,7 @@ from quant_assets.features.regime_schema import REGIME_MODELS, REGIMES
 from quant_assets.features.regimes import walk_forward
 from quant_assets.lineage.records import Lineage
 from quant_assets.settings.model import RegimeSettings
-from quant_assets.storage.state import FAILURES
+from quant_assets.storage.state_tables import FAILURES
 from quant_assets.workflows.ranges import Outcome, make_range
 from quant_assets.workflows.recipe import Key, NotDue, Plan
 from quant_assets.workflows.recipes.regimes import RegimesRecipe

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from quant_assets.market.errors import QuantError, StrategyError, TrainingError
-from quant_assets.signals.strategy import Strategy, default_strategy
+from quant_assets.signals.built_in import default_strategy
+from quant_assets.signals.strategy import Strategy
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.ranges import make_range
 from quant_assets.workflows.recipe import Key

@@ -14,7 +14,7 @@ import pytest
 
 from quant_assets.market.errors import PartitionReplacedError
 from quant_assets.optimization.schema import LEADERBOARD
-from quant_assets.storage.state import TRIALS
+from quant_assets.storage.state_tables import TRIALS
 from quant_assets.storage.warehouse import create_views
 from quant_assets.workflows.leaderboard import store_leaderboard
 from quant_assets.workflows.pages import write_leaderboard_page

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from quant_assets.lineage.records import Origin
 from quant_assets.market.errors import FileRejectedError
-from quant_assets.storage.state import PARTITIONS, State
+from quant_assets.storage.state import State
+from quant_assets.storage.state_tables import PARTITIONS
 from quant_assets.workflows.landing.partition import LANDED_TABLES
 
 MARK_FILE = "synthetic.json"

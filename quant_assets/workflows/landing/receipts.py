@@ -15,7 +15,8 @@ from quant_assets.storage.index import Entry
 from quant_assets.storage.lake import Lake
 from quant_assets.storage.readers.base import SourceFile
 from quant_assets.storage.source_code import code_version
-from quant_assets.storage.state import RECEIPTS, State
+from quant_assets.storage.state import State
+from quant_assets.storage.state_tables import RECEIPTS
 from quant_assets.workflows.landing.partition import TABLES
 from quant_assets.workflows.landing.report import (
     FileReport,

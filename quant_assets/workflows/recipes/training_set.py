@@ -47,7 +47,7 @@ class TrainingSetRecipe:
         crosses = crosses_sessions(
             workspace.instrument(key.symbol).asset_class, Timeframe.parse(timeframe)
         )
-        longest = max(one.label.horizon_bars for one in made)
+        longest = max(one.learning.label.horizon_bars for one in made)
         after = bars_after(view, here, longest if crosses else 0)
         return Plan(
             inputs=sources.inputs | versions([here]) | after.inputs,
@@ -73,10 +73,10 @@ class TrainingSetRecipe:
                 bars,
                 session=key.session,
                 timeframe=Timeframe.parse(plan.parameters["timeframe"]),
-                spec=one.label,
+                spec=one.learning.label,
                 cross_session=plan.parameters["cross_session"],
                 close_ns=plan.parameters["close_ns"],
-                side=_sides(learned, one.label),
+                side=_sides(learned, one.learning.label),
             )
             frame = build_training_set(learned, labelled)
             table = training_set_table(feature_columns(frame))
@@ -113,10 +113,15 @@ def _datasets(view: LakeView, symbol: str, timeframe: str) -> list[Strategy]:
     wanted = {
         one.dataset: one
         for one in applicable(view.workspace, symbol, timeframe)
-        if one.label.primary is None
-        or one.label.primary in source_columns(view.workspace, one.source)
+        if one.learns and _has_first_rule(view, one)
     }
     return [wanted[name] for name in sorted(wanted)]
+
+
+def _has_first_rule(view: LakeView, one: Strategy) -> bool:
+    """Return whether the source has the column that a meta-label's first rule reads, if any."""
+    primary = one.learning.label.primary
+    return primary is None or primary in source_columns(view.workspace, one.source)
 
 
 def _sides(rows: pl.DataFrame, label: LabelSpec) -> pl.DataFrame | None:
@@ -129,4 +134,4 @@ def _sides(rows: pl.DataFrame, label: LabelSpec) -> pl.DataFrame | None:
 
 def _told(one: Strategy) -> dict[str, Any]:
     """Return what a dataset depends on."""
-    return {"source": one.source, **one.label.to_mapping()}
+    return {"source": one.source, **one.learning.label.to_mapping()}

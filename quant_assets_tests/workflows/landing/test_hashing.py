@@ -15,7 +15,7 @@ import pytest
 
 from quant_assets.storage.readers.base import Reader, SourceFile
 from quant_assets.storage.readers.sqlite import TickSqliteReader
-from quant_assets.storage.state import RECEIPTS
+from quant_assets.storage.state_tables import RECEIPTS
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.landing import files
 from quant_assets.workflows.landing.files import hashing, look_at

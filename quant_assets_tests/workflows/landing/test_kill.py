@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quant_assets.storage.commit import CommitStep
-from quant_assets.storage.state import RECEIPTS
+from quant_assets.storage.state_tables import RECEIPTS
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.workspace import Workspace
 from quant_assets_tests.workflows.landing.fakes import bar_run, mt4, versions

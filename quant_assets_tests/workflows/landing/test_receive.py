@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quant_assets.storage.commit import CommitStep
 from quant_assets.storage.readers.base import Landed, RawBatch, Remark, SetAside
-from quant_assets.storage.state import RECEIPTS
+from quant_assets.storage.state_tables import RECEIPTS
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.landing import receive
 from quant_assets.workflows.landing.files import identify
