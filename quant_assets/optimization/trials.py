@@ -9,10 +9,20 @@ from typing import Any, Self
 import polars as pl
 
 from quant_assets.backtests.engine import Result
-from quant_assets.lineage.fingerprint import canonical_json, digest_of
+from quant_assets.backtests.metrics import session_returns
+from quant_assets.lineage.fingerprint import canonical_json, content_version, digest_of
 from quant_assets.market.errors import StrategyError
+from quant_assets.optimization.return_series import NO_RETURNS, ReturnSeries
 from quant_assets.optimization.schema import METRICS_TYPE, TRIALS
 from quant_assets.signals.strategy import Strategy
+
+Rung = Mapping[str, float | None]
+"""What a strategy showed at one level of realism: `sharpe`, `net`, `n_trades`."""
+
+_RUNG = ("sharpe", "net", "n_trades")
+
+_OPTIONAL = ("sweep", "ladder", "unfilled", "trade_hash")
+"""Values of a row's details that trials of earlier versions lack."""
 
 
 def trial_identity(
@@ -44,6 +54,16 @@ class Trial:
         Metrics of the backtest, by name.
     quality_share
         Share of the sessions whose data passed all checks; None where that is not known.
+    sweep
+        Sweep that computed it first; None for a single backtest.
+    series
+        Simple returns by session; empty for trials of versions that did not keep them.
+    ladder
+        By realism level: the same strategy on the same data, at the levels that were run.
+    unfilled
+        Reason code to orders not filled, or not wholly.
+    trade_hash
+        Data version of the trades: equal for equal trades, wherever they were computed.
     """
 
     trial_id: str
@@ -59,7 +79,22 @@ class Trial:
     model_version: str | None = None
     quality_share: float | None = None
     state: str = "completed"
+    sweep: str | None = None
+    series: ReturnSeries = NO_RETURNS
+    ladder: Mapping[str, Rung] = field(default_factory=dict)
+    unfilled: Mapping[str, int] = field(default_factory=dict)
+    trade_hash: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sessions(self) -> tuple[date, ...]:
+        """Sessions of the returns, ascending."""
+        return self.series.sessions
+
+    @property
+    def returns(self) -> tuple[float, ...]:
+        """Simple return of each session."""
+        return tuple(self.series.values.tolist())
 
     @classmethod
     def from_result(
@@ -72,9 +107,18 @@ class Trial:
         code_version: str,
         model_version: str | None,
         quality_share: float | None = None,
+        sweep: str | None = None,
+        ladder: Mapping[str, Result] | None = None,
     ) -> Self:
-        """Return the trial of a backtest."""
-        sessions = result.equity["session"]
+        """Return the trial of a backtest.
+
+        Parameters
+        ----------
+        ladder
+            Results of the same strategy at other levels of realism; its own is added.
+        """
+        sessions = result.equity["session"].unique(maintain_order=True)
+        rungs = {**(ladder or {}), result.realism.value: result}
         return cls(
             trial_id=trial_identity(
                 strategy, data_versions=data_versions, code_version=code_version
@@ -90,10 +134,17 @@ class Trial:
             last_session=sessions.dt.max(),  # type: ignore[arg-type]
             model_version=model_version,
             quality_share=quality_share,
+            sweep=sweep,
+            series=ReturnSeries.of(
+                sessions.to_list(), session_returns(result.equity, capital=strategy.capital)
+            ),
+            ladder={level: _rung(one.metrics) for level, one in sorted(rungs.items())},
+            unfilled=dict(getattr(result, "unfilled", {})),
+            trade_hash=content_version(result.trades),
         )
 
     def to_row(self) -> dict[str, Any]:
-        """Return the trial as a row of the state database; all values are JSON."""
+        """Return the trial as a row of the state database; all but the returns is JSON."""
         return {
             "trial_id": self.trial_id,
             "strategy": self.strategy,
@@ -110,7 +161,12 @@ class Trial:
                 "last_session": self.last_session.isoformat(),
                 "model_version": self.model_version,
                 "quality_share": self.quality_share,
+                "sweep": self.sweep,
+                "ladder": {level: dict(rung) for level, rung in self.ladder.items()},
+                "unfilled": dict(self.unfilled),
+                "trade_hash": self.trade_hash,
             },
+            "returns": self.series.packed or None,
         }
 
     @classmethod
@@ -124,6 +180,7 @@ class Trial:
         """
         try:
             details = dict(row["details"])
+            added = {name: details.pop(name) for name in _OPTIONAL if name in details}
             return cls(
                 trial_id=row["trial_id"],
                 strategy=row["strategy"],
@@ -138,6 +195,8 @@ class Trial:
                 last_session=date.fromisoformat(details.pop("last_session")),
                 model_version=details.pop("model_version"),
                 quality_share=details.pop("quality_share"),
+                series=ReturnSeries(row.get("returns") or b""),
+                **added,
                 details=details,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -173,6 +232,11 @@ def trials_frame(trials: Sequence[Trial]) -> pl.DataFrame:
     empty = TRIALS.empty()
     schema = dict(empty.schema) | {"metrics": METRICS_TYPE}
     return TRIALS.check(pl.DataFrame(rows, schema=schema))
+
+
+def _rung(metrics: Mapping[str, float | None]) -> Rung:
+    """Return what the ladder keeps of a result."""
+    return {name: metrics.get(name) for name in _RUNG}
 
 
 def _mapping(value: Any) -> dict[str, Any]:
