@@ -1,15 +1,13 @@
-"""Backtest from frames to trial and picture, without lake and Dagster."""
+"""Backtest from histories to trial and ladder, without lake and Dagster."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
-
-import polars as pl
 
 from quant_assets.backtests.engine import Result, run_backtest
+from quant_assets.backtests.history import SymbolHistory
+from quant_assets.execution.costs import Realism
 from quant_assets.market.instruments import Instrument
 from quant_assets.optimization.trials import Trial, trial_identity
-from quant_assets.reports.pictures import draw_equity
 from quant_assets.signals.strategy import Strategy
 
 Progress = Callable[[str], None]
@@ -17,23 +15,22 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Backtest:
-    """What a backtest gave: its result, the trial to be counted, and the equity as a picture."""
+    """What a backtest gave: its result, and the trial to be counted."""
 
     result: Result
     trial: Trial
-    equity_png: bytes
 
 
 def run_trial(
-    bars: Mapping[str, pl.DataFrame],
-    predictions: Mapping[str, pl.DataFrame],
+    histories: Mapping[str, SymbolHistory],
     *,
     strategy: Strategy,
     instruments: Mapping[str, Instrument],
-    closes: Mapping[str, Mapping[date, int]],
     data_versions: Mapping[str, str],
     code_version: str,
     quality_share: float | None = None,
+    sweep: str | None = None,
+    with_ladder: bool = False,
     progress: Progress = lambda _: None,
 ) -> Backtest:
     """Backtest a strategy and return its trial; the run's hash is the trial's identity.
@@ -41,9 +38,13 @@ def run_trial(
     Parameters
     ----------
     data_versions
-        Name of each partition that was read (bars and predictions) to its data version.
+        Name of all that was read to its data version: `workflows.histories` tells it.
     quality_share
         Share of the sessions whose data passed all checks.
+    sweep
+        Sweep that asks for it; None for a single backtest.
+    with_ladder
+        Whether the other levels of realism are run too; they are no trials of their own.
 
     Raises
     ------
@@ -51,25 +52,38 @@ def run_trial(
         If the strategy cannot be traded on what is there; see `run_backtest`.
     """
     identity = trial_identity(strategy, data_versions=data_versions, code_version=code_version)
-    progress(f"trial {identity[:10]}: {', '.join(sorted(predictions))}")
-    result = run_backtest(
-        bars, predictions, strategy, instruments, closes=closes, run_hash=identity
-    )
+    progress(f"trial {identity[:10]}: {', '.join(sorted(histories))}")
+    result = run_backtest(histories, strategy, instruments, run_hash=identity)
     trial = Trial.from_result(
         result,
         strategy=strategy,
-        symbols=tuple(predictions),
+        symbols=tuple(histories),
         data_versions=data_versions,
         code_version=code_version,
-        model_version=_model_version(predictions),
+        model_version=_model_version(histories),
         quality_share=quality_share,
+        sweep=sweep,
+        ladder=_ladder(result, histories, strategy, instruments) if with_ladder else None,
     )
     progress(f"{result.trades.height} trades, net {result.metrics['net']:.2f}")
-    picture = draw_equity(result.equity, title=f"{strategy.name}: equity out of sample")
-    return Backtest(result, trial, picture)
+    return Backtest(result, trial)
 
 
-def _model_version(predictions: Mapping[str, pl.DataFrame]) -> str | None:
-    """Return the one model that predicted, None where several did."""
-    versions = {v for frame in predictions.values() for v in frame["model_version"].unique()}
-    return versions.pop() if len(versions) == 1 else None
+def _ladder(
+    result: Result,
+    histories: Mapping[str, SymbolHistory],
+    strategy: Strategy,
+    instruments: Mapping[str, Instrument],
+) -> dict[str, Result]:
+    """Return what the same strategy gives at the other levels of realism."""
+    return {
+        level.value: run_backtest(histories, strategy, instruments, realism=level)
+        for level in Realism
+        if level is not result.realism
+    }
+
+
+def _model_version(histories: Mapping[str, SymbolHistory]) -> str | None:
+    """Return the one model that predicted, None where several did, or none."""
+    found = {v for one in histories.values() for v in one.signals["model_version"].unique()}
+    return found.pop() if len(found) == 1 else None

@@ -98,7 +98,7 @@ def stale_trials(workspace: Workspace, trials: Sequence[Trial]) -> set[str]:
     runs = {entry.levels["run"]: entry for entry in workspace.lake.index.entries(EQUITY.name)}
     current = {
         entry.name: entry.data_version
-        for table in ("bars", "predictions")
+        for table in ("bars", "signals")
         for entry in workspace.lake.index.entries(table)
     }
     return {

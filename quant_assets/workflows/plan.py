@@ -29,7 +29,7 @@ LEFT = "its input is gone"
 
 _ABOVE = {
     "model": frozenset({"training_set"}),
-    "backtest": frozenset({"bars", "predictions"}),
+    "backtest": frozenset({"bars", "signals"}),
     "feature_catalog": frozenset({"features", "model"}),
     "leaderboard": frozenset({"backtest", "tear_sheet"}),
     "warehouse": frozenset({*recipes(), "model", "backtest", "feature_catalog", "leaderboard"}),

@@ -38,7 +38,9 @@ _NEAREST = ("inputs changed", "parameters changed", "code changed")
 
 
 def model_reason(workspace: Workspace, strategy: Strategy) -> str | None:
-    """Return why a strategy's model would be trained; None where the stored one is fresh."""
+    """Return why a strategy's model would be trained; None where it is fresh, or a rule."""
+    if not strategy.learns:
+        return None
     wanted = training_lineage(strategy, training_entries(workspace, strategy))
     entries = workspace.lake.index.entries(MODELS.name, symbol=strategy.name)
     if not entries:

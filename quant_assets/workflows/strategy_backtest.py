@@ -1,25 +1,22 @@
-"""The backtest of a strategy: out-of-sample predictions traded, stored and counted as a trial."""
+"""The backtest of a strategy: its signals traded, stored and counted as a trial."""
 
 from dataclasses import dataclass
-from datetime import date
 
 import polars as pl
 
 from quant_assets.backtests.engine import Result
 from quant_assets.backtests.schema import EQUITY, TRADES
 from quant_assets.execution.costs import Realism, costs_of
-from quant_assets.lineage.records import Lineage, Origin
-from quant_assets.market.errors import StrategyError
-from quant_assets.models.schema import PREDICTIONS
+from quant_assets.lineage.records import Lineage
 from quant_assets.optimization.trials import Trial, trial_identity
+from quant_assets.signals.schema import SIGNALS
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
 from quant_assets.storage.source_code import code_version
 from quant_assets.storage.state_tables import FAILURES, TRIALS
-from quant_assets.workflows.backtesting import Progress, run_trial
-from quant_assets.workflows.recipes.neighbours import research_bars
-from quant_assets.workflows.session_closes import closes_versions
-from quant_assets.workflows.view import LakeView, versions
+from quant_assets.workflows.backtesting import Backtest, Progress, run_trial
+from quant_assets.workflows.histories import Histories, histories_of
+from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
 CODE = (__name__, "quant_assets.workflows.backtesting", "quant_assets.backtests.engine")
@@ -42,27 +39,6 @@ class StoredBacktest:
         return self.trial.trial_id[:RUN_DIGITS]
 
 
-@dataclass(frozen=True)
-class _Inputs:
-    """What a backtest reads: entries by symbol, and the closes of their sessions."""
-
-    bars: dict[str, list[Entry]]
-    predictions: dict[str, list[Entry]]
-    closes: dict[str, str]
-    """Versions of the closes that positions end at."""
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """Names and versions of all that it reads."""
-        groups = [*self.bars.values(), *self.predictions.values()]
-        return versions(entry for group in groups for entry in group) | self.closes
-
-    @staticmethod
-    def frames(view: LakeView, groups: dict[str, list[Entry]]) -> dict[str, pl.DataFrame]:
-        """Return the rows of each symbol, in order of its sessions."""
-        return {s: pl.concat([view.read(entry) for entry in groups[s]]) for s in sorted(groups)}
-
-
 def backtest_code_version() -> str:
     """Return the code version of backtests."""
     return code_version(CODE, ((TRADES.name, TRADES.version), (EQUITY.name, EQUITY.version)))
@@ -71,39 +47,44 @@ def backtest_code_version() -> str:
 def backtest_strategy(
     workspace: Workspace, strategy: Strategy, *, progress: Progress = lambda _: None
 ) -> StoredBacktest:
-    """Backtest a strategy on its out-of-sample predictions, or return the stored result.
+    """Backtest a strategy on its signals, or return the stored result.
 
     Every new result is a trial in the state database: it counts against all others on its data.
 
     Raises
     ------
     StrategyError
-        If there are no predictions, or none that is out of sample.
+        If there are no signals, or none that is out of sample.
     """
     view = LakeView(workspace)
-    inputs = _inputs(view, strategy)
-    trial_id = _identity(strategy, inputs)
+    found = strategy_histories(view, strategy)
+    trial_id = _identity(strategy, found)
     if (stored := _stored(workspace, strategy, trial_id)) is not None:
         return stored
-    symbols = sorted(inputs.predictions)
     made = run_trial(
-        inputs.frames(view, inputs.bars),
-        inputs.frames(view, inputs.predictions),
+        found.by_symbol,
         strategy=strategy,
-        instruments={s: workspace.instrument(s) for s in symbols},
-        closes={s: _closes(workspace, s, inputs.bars[s]) for s in symbols},
-        data_versions=inputs.versions,
+        instruments={s: workspace.instrument(s) for s in found.by_symbol},
+        data_versions=found.versions,
         code_version=backtest_code_version(),
-        quality_share=_quality_share(view, inputs),
+        quality_share=quality_share(view, found),
+        with_ladder=True,
         progress=progress,
     )
+    return save_simulation_history(workspace, strategy, made, found)
+
+
+def save_simulation_history(
+    workspace: Workspace, strategy: Strategy, made: Backtest, found: Histories
+) -> StoredBacktest:
+    """Store a backtest: trades and equity in the lake, its trial in the state database."""
     lineage = Lineage(
         code_version=made.trial.code_version,
         parameters=strategy.to_mapping(),
-        inputs=inputs.versions,
-        origin=Origin.of(e.origin for group in inputs.bars.values() for e in group),
+        inputs=found.versions,
+        origin=found.origin,
     )
-    levels = {"strategy": strategy.name, "run": trial_id[:RUN_DIGITS]}
+    levels = {"strategy": strategy.name, "run": made.trial.trial_id[:RUN_DIGITS]}
     trades = workspace.lake.commit(TRADES, levels, made.result.trades, lineage)
     equity = workspace.lake.commit(EQUITY, levels, made.result.equity, lineage)
     workspace.state.upsert(TRIALS, [made.trial.to_row()])
@@ -112,7 +93,7 @@ def backtest_strategy(
 
 def backtest_inputs(workspace: Workspace, strategy: Strategy) -> dict[str, str]:
     """Return names and versions of what a backtest would read; raises as `backtest_strategy`."""
-    return _inputs(LakeView(workspace), strategy).versions
+    return strategy_histories(LakeView(workspace), strategy).versions
 
 
 def stored_backtest(workspace: Workspace, strategy: Strategy) -> StoredBacktest | None:
@@ -120,14 +101,41 @@ def stored_backtest(workspace: Workspace, strategy: Strategy) -> StoredBacktest 
 
     Raises as `backtest_strategy`.
     """
-    trial_id = _identity(strategy, _inputs(LakeView(workspace), strategy))
-    return _stored(workspace, strategy, trial_id)
+    found = strategy_histories(LakeView(workspace), strategy)
+    return _stored(workspace, strategy, _identity(strategy, found))
 
 
-def _identity(strategy: Strategy, inputs: _Inputs) -> str:
+def strategy_histories(view: LakeView, strategy: Strategy) -> Histories:
+    """Return what a strategy's stored signals are traded on.
+
+    Raises
+    ------
+    StrategyError
+        If it has no signals.
+    """
+    signals: dict[str, pl.DataFrame] = {}
+    for symbol in strategy.symbols or ():
+        calendar = view.workspace.calendar(symbol)
+        entries = [
+            entry
+            for session in filter(calendar.is_session, view.sessions(SIGNALS.name, symbol))
+            for entry in view.at(
+                SIGNALS.name,
+                symbol,
+                session,
+                strategy=strategy.name,
+                timeframe=strategy.timeframe,
+            )
+        ]
+        if entries:
+            signals[symbol] = pl.concat([view.read(entry) for entry in entries])
+    return histories_of(view, strategy, signals)
+
+
+def _identity(strategy: Strategy, found: Histories) -> str:
     """Return the identity of the trial that a strategy is on some data, by the code of now."""
     return trial_identity(
-        strategy, data_versions=inputs.versions, code_version=backtest_code_version()
+        strategy, data_versions=found.versions, code_version=backtest_code_version()
     )
 
 
@@ -150,35 +158,9 @@ def _stored(workspace: Workspace, strategy: Strategy, trial_id: str) -> StoredBa
     )
 
 
-def _inputs(view: LakeView, strategy: Strategy) -> _Inputs:
-    """Find the predictions of the strategy's model and the bars that they trade on."""
-    bars: dict[str, list[Entry]] = {}
-    predictions: dict[str, list[Entry]] = {}
-    for symbol in strategy.symbols or ():
-        calendar = view.workspace.calendar(symbol)
-        for session in filter(calendar.is_session, view.sessions(PREDICTIONS.name, symbol)):
-            made = view.at(PREDICTIONS.name, symbol, session, model=strategy.name)
-            here = research_bars(view, symbol, session)
-            if made and here is not None:
-                predictions.setdefault(symbol, []).extend(made)
-                bars.setdefault(symbol, []).append(here)
-    if not predictions:
-        raise StrategyError(
-            asked=f"backtest {strategy.name}",
-            found="no predictions of its model",
-            remedy="Make them first: quant materialize predictions",
-        )
-    names = (entry.name for group in bars.values() for entry in group)
-    return _Inputs(bars, predictions, closes_versions(view.workspace, names))
-
-
 def stored_result(workspace: Workspace, strategy: Strategy, stored: StoredBacktest) -> Result:
     """Read a stored backtest back as the result that it was."""
-    view = LakeView(workspace)
-    bars = {
-        symbol: pl.concat([view.read(entry, ("close",)) for entry in entries])
-        for symbol, entries in _inputs(view, strategy).bars.items()
-    }
+    found = strategy_histories(LakeView(workspace), strategy)
     return Result(
         trades=workspace.lake.read(stored.trades),
         equity=workspace.lake.read(stored.equity),
@@ -189,24 +171,19 @@ def stored_result(workspace: Workspace, strategy: Strategy, stored: StoredBackte
             symbol: costs_of(
                 workspace.instrument(symbol),
                 strategy.execution,
-                closes=frame["close"].to_numpy(),
+                closes=history.bars["close"].to_numpy(),
             )
-            for symbol, frame in sorted(bars.items())
+            for symbol, history in found.by_symbol.items()
         },
+        unfilled=dict(stored.trial.unfilled),
     )
 
 
-def _closes(workspace: Workspace, symbol: str, entries: list[Entry]) -> dict[date, int]:
-    """Return the official close of each session, ns."""
-    calendar = workspace.calendar(symbol)
-    return {entry.day: calendar.bounds(entry.day).close_ns for entry in entries}
-
-
-def _quality_share(view: LakeView, inputs: _Inputs) -> float:
+def quality_share(view: LakeView, found: Histories) -> float:
     """Return the share of the sessions of which no landed or cleaned row was set aside."""
     failed = {row["partition"] for row in view.workspace.state.select(FAILURES)}
     sound = total = 0
-    for symbol, entries in inputs.bars.items():
+    for symbol, entries in found.bars.items():
         for entry in entries:
             total += 1
             aside = view.at("quarantine", symbol, entry.day)

@@ -29,6 +29,7 @@ PLAIN_TABLES = {
     "feature_catalog": "feature_catalog",
     "training_set": "training_set",
     "predictions": "predictions",
+    "signals": "signals",
     "trades": "trades",
     "equity": "equity",
     "models": "models",

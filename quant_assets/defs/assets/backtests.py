@@ -4,7 +4,9 @@ import dagster as dg
 
 from quant_assets.defs.partitions import STRATEGIES
 from quant_assets.defs.pictures import as_metadata
+from quant_assets.execution.costs import REALISM_LEVELS
 from quant_assets.lineage.fingerprint import combined_version
+from quant_assets.optimization.trials import Trial
 from quant_assets.reports.pictures import draw_equity
 from quant_assets.resources.workspace import WorkspaceResource
 from quant_assets.stages import Stage
@@ -17,7 +19,7 @@ from quant_assets.workflows.timings import Stopwatch
 @dg.asset(
     group_name=Stage.BACKTESTS.value,
     deps=[
-        dg.AssetDep("predictions", partition_mapping=dg.AllPartitionMapping()),
+        dg.AssetDep("signals", partition_mapping=dg.AllPartitionMapping()),
         dg.AssetDep("bars", partition_mapping=dg.AllPartitionMapping()),
     ],
     partitions_def=STRATEGIES,
@@ -28,7 +30,8 @@ def backtest(
 ) -> dg.MaterializeResult[None]:
     """Trades and marked-to-market equity: signal at a bar's close, fill on the next bar.
 
-    Only out-of-sample predictions are traded; spread and fees are paid on both sides.
+    Only what is out of sample is traded, at the realism that the strategy asks for; the ladder
+    tells what the other levels would have left.
     """
     opened = workspace.open()
     chosen = strategy(opened, context.partition_key)
@@ -51,6 +54,9 @@ def backtest(
             "trial_id": stored.trial.trial_id,
             "trades": stored.trades.rows,
             "symbols": ", ".join(stored.trial.symbols),
+            "realism": stored.trial.realism,
+            "realism_ladder": dg.MetadataValue.md(ladder_table(stored.trial)),
+            "orders_not_filled": _reasons(stored.trial),
             "first_session": stored.trial.first_session.isoformat(),
             "last_session": stored.trial.last_session.isoformat(),
             "synthetic": stored.equity.synthetic,
@@ -58,6 +64,23 @@ def backtest(
             **metrics,
         },
     )
+
+
+def ladder_table(trial: Trial) -> str:
+    """Return the result at each level of realism as a Markdown table."""
+    lines = ["| realism | Sharpe | net | trades |", "| --- | --- | --- | --- |"]
+    for level in REALISM_LEVELS:
+        if rung := trial.ladder.get(level):
+            sharpe, net, trades = (rung[name] for name in ("sharpe", "net", "n_trades"))
+            told = "-" if sharpe is None else f"{sharpe:.2f}"
+            lines.append(f"| {level} | {told} | {net or 0.0:,.2f} | {trades or 0:,.0f} |")
+    return "\n".join(lines)
+
+
+def _reasons(trial: Trial) -> str:
+    """Return how many orders were not filled, by reason."""
+    told = (f"{count:,} {reason}" for reason, count in sorted(trial.unfilled.items()))
+    return ", ".join(told) or "none"
 
 
 @dg.asset(

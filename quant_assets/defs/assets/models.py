@@ -57,6 +57,9 @@ def model(
     """
     opened = workspace.open()
     chosen = strategy(opened, context.partition_key)
+    if not chosen.learns:
+        reason = f"signals come from {chosen.signal.kind}: there is nothing to learn"
+        return dg.MaterializeResult(metadata={"status": "not_due", "reason": reason})
     watch = Stopwatch(opened, "model")
     stored = train_model_task(opened, chosen, tracker=tracking.open, progress=context.log.info)
     watch.stop(is_new=stored.is_new)

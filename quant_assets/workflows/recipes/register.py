@@ -14,6 +14,7 @@ from quant_assets.workflows.recipes.momentum import MomentumDaysRecipe
 from quant_assets.workflows.recipes.predictions import PredictionsRecipe
 from quant_assets.workflows.recipes.regimes import RegimesRecipe
 from quant_assets.workflows.recipes.roll_map import RollMapRecipe
+from quant_assets.workflows.recipes.signals import SignalsRecipe
 from quant_assets.workflows.recipes.training_set import TrainingSetRecipe
 from quant_assets.workflows.view import LakeView
 
@@ -40,5 +41,6 @@ def recipes() -> dict[str, Recipe]:
         MomentumDaysRecipe(),
         TrainingSetRecipe(),
         PredictionsRecipe(),
+        SignalsRecipe(),
     )
     return {recipe.asset: recipe for recipe in every}
