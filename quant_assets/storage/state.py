@@ -98,11 +98,23 @@ class State:
         if not rows:
             return
         keys = [column.name for column in table.primary_key]
-        insert = _dialect(self.engine).insert(table)
+        insert = dialect_of(self.engine).insert(table)
         replaced = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
         statement = insert.on_conflict_do_update(index_elements=keys, set_=replaced)
         with self._answering("write to"), self.engine.begin() as connection:
             connection.execute(statement, list(rows))
+
+    @contextmanager
+    def transaction(self, deed: str) -> Iterator[sa.Connection]:
+        """Give a connection whose statements are stored together, or none of them.
+
+        Raises
+        ------
+        StateError
+            If the database refuses, for example because it is gone.
+        """
+        with self._answering(deed), self.engine.begin() as connection:
+            yield connection
 
     def delete(self, source: sa.Table, /, **equal: str) -> None:
         """Delete the rows whose columns equal the given values."""
@@ -167,7 +179,7 @@ def _set_journal(cursor: Any) -> None:
             return
 
 
-def _dialect(engine: sa.Engine) -> Any:
+def dialect_of(engine: sa.Engine) -> Any:
     """Return the dialect's own module, which knows upserts; each is slow to import."""
     if engine.dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql

@@ -70,3 +70,46 @@ TIMINGS = sa.Table(
     sa.Column("seconds", sa.Float, nullable=False),
 )
 """How long partitions took when they were last made in a range: what a plan estimates by."""
+
+SWEEPS = sa.Table(
+    "sweeps",
+    METADATA,
+    sa.Column("sweep", sa.String, primary_key=True),
+    sa.Column("spec", sa.JSON, nullable=False),
+)
+"""Sweeps by name, each with its spec as it was last run."""
+
+SWEEP_CELLS = sa.Table(
+    "sweep_cells",
+    METADATA,
+    sa.Column("sweep", sa.String, primary_key=True),
+    sa.Column("cell", sa.Integer, primary_key=True),
+    sa.Column("values", sa.JSON, nullable=False),
+    sa.Column("job_id", sa.String),
+    sa.Column("invalid", sa.String),
+    sa.Index("sweep_cells_by_job", "job_id"),
+)
+"""Cells of a sweep: the values that it varies, and the job they are; or why they are none."""
+
+JOBS = sa.Table(
+    "jobs",
+    METADATA,
+    sa.Column("job_id", sa.String, primary_key=True),
+    sa.Column("place", sa.BigInteger, nullable=False),
+    sa.Column("sweep", sa.String, nullable=False),
+    sa.Column("config", sa.JSON, nullable=False),
+    sa.Column("code_version", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("lost", sa.Integer, nullable=False),
+    sa.Column("worker", sa.String),
+    sa.Column("lease_until", sa.Float),
+    sa.Column("trial_id", sa.String),
+    sa.Column("message", sa.String),
+    sa.Index("jobs_by_state", "state", "place"),
+    sa.Index("jobs_by_lease", "worker"),
+)
+"""The queue: what is to be computed, by whom, until when (seconds of the epoch), and its trial.
+
+`attempts` counts claims, `lost` those whose worker never came back; `sweep` is the first to ask.
+"""

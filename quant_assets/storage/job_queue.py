@@ -1,0 +1,334 @@
+"""The lease queue of the state database: any number of workers, no job given to two at once.
+
+A worker claims jobs for a while, the lease, and renews it while it works. A job whose lease has run
+out goes back to `pending`: its worker was killed, or lost the database. One that was lost so three
+times is `failed`, for it may be what kills them. After a first loss a job is only given out alone,
+so that those claimed beside a deadly one are not taken for deadly too. What a job gives is
+content, known by the job's id: a result that is recorded again replaces itself.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from quant_assets.market.errors import StateError
+from quant_assets.storage.state import State, dialect_of
+from quant_assets.storage.state_tables import JOBS, SWEEP_CELLS, TRIALS
+
+MOST_LOST = 3
+"""A job that so many workers did not come back from is failed."""
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to be computed.
+
+    Parameters
+    ----------
+    job_id
+        SHA-256 over all that decides the result.
+    sweep
+        Sweep that asked for it first.
+    config
+        The strategy as JSON values.
+    code_version
+        Code that it is computed by: workers of other code leave it alone.
+    lost
+        How many workers did not come back from it.
+    """
+
+    job_id: str
+    sweep: str
+    config: Mapping[str, Any]
+    code_version: str
+    lost: int = 0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a job ended: its trial, or why there is none.
+
+    Parameters
+    ----------
+    trial_id
+        Trial of the result; None where it failed.
+    row
+        The trial's row of the state database, None where it is there already.
+    message
+        Why it failed; empty where it did not.
+    """
+
+    job_id: str
+    trial_id: str | None = None
+    row: Mapping[str, Any] | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many jobs stand where."""
+
+    by_state: Mapping[JobState, int] = field(default_factory=dict)
+
+    def __getitem__(self, state: JobState) -> int:
+        return self.by_state.get(state, 0)
+
+    @property
+    def total(self) -> int:
+        """All jobs."""
+        return sum(self.by_state.values())
+
+    @property
+    def open(self) -> int:
+        """Jobs that are still to end."""
+        return self[JobState.PENDING] + self[JobState.RUNNING]
+
+
+class JobQueue:
+    """The jobs of a state database.
+
+    It reads no clock: `now` is handed in, in seconds of the epoch, and workers on several machines
+    are taken to agree on it within a small part of the lease.
+
+    Parameters
+    ----------
+    state
+        The state database; its file must not be made anew by a worker that finds it gone.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._file = _file_of(state.engine)
+        self._inode = self._file.stat().st_ino if self._file else 0
+
+    def claim(
+        self, worker: str, *, most: int, now: float, lease_s: float, code: str, sweep: str | None
+    ) -> list[Job]:
+        """Take up to `most` pending jobs for `lease_s` seconds, in the order of their places.
+
+        Parameters
+        ----------
+        code
+            Code version of the worker.
+        sweep
+            Only jobs of this sweep; None for those of all.
+        """
+        fresh = (JOBS.c.state == JobState.PENDING) & (JOBS.c.code_version == code)
+        if sweep is not None:
+            cells = sa.select(SWEEP_CELLS.c.job_id).where(SWEEP_CELLS.c.sweep == sweep)
+            fresh &= JOBS.c.job_id.in_(cells)
+        with self._transaction("claim jobs of") as connection:
+            jobs = _take(connection, worker, fresh & (JOBS.c.lost == 0), most, now + lease_s)
+            return jobs or _take(connection, worker, fresh, 1, now + lease_s)
+
+    def renew(self, worker: str, *, now: float, lease_s: float) -> int:
+        """Prolong all leases of a worker; return how many it has."""
+        statement = sa.update(JOBS).where(_held_by(worker)).values(lease_until=now + lease_s)
+        with self._transaction("renew leases of") as connection:
+            return int(connection.execute(statement).rowcount)
+
+    def give_back(self, worker: str) -> int:
+        """Return all that a worker holds to `pending`, as if it had not been claimed."""
+        statement = (
+            sa.update(JOBS)
+            .where(_held_by(worker))
+            .values(
+                state=JobState.PENDING,
+                worker=None,
+                lease_until=None,
+                attempts=JOBS.c.attempts - 1,
+            )
+        )
+        with self._transaction("give jobs back to") as connection:
+            return int(connection.execute(statement).rowcount)
+
+    def take_back(self, *, now: float, dead: str | None = None) -> int:
+        """Return the jobs of workers that did not come back to `pending`, or fail them.
+
+        Parameters
+        ----------
+        dead
+            A worker that is known to be dead: its leases need not run out first.
+        """
+        over = JOBS.c.lease_until < now
+        if dead is not None:
+            over |= JOBS.c.worker == dead
+        is_last = JOBS.c.lost + 1 >= MOST_LOST
+        reason = f"{MOST_LOST} workers did not come back from it: it may be what kills them"
+        statement = (
+            sa.update(JOBS)
+            .where((JOBS.c.state == JobState.RUNNING) & over)
+            .values(
+                state=sa.case((is_last, JobState.FAILED), else_=JobState.PENDING),
+                message=sa.case((is_last, reason), else_=JOBS.c.message),
+                lost=JOBS.c.lost + 1,
+                worker=None,
+                lease_until=None,
+            )
+        )
+        with self._transaction("take jobs back in") as connection:
+            return int(connection.execute(statement).rowcount)
+
+    def record(self, worker: str, finished: Sequence[Finished]) -> None:
+        """Store how jobs ended, all together; recorded twice is recorded once.
+
+        A result is taken from whoever brings it, also after its lease ran out: it is what any
+        other worker would bring. A failure is taken from the holder of the lease alone.
+        """
+        rows = [dict(one.row) for one in finished if one.row is not None]
+        with self._transaction("record results in") as connection:
+            if rows:
+                connection.execute(upsert_of(self._state.engine, TRIALS), rows)
+            for one in finished:
+                connection.execute(_ending(worker, one))
+
+    def enqueue(self, jobs: Iterable[Job]) -> int:
+        """Add the jobs that were never added before, behind all others; return how many."""
+        with self._transaction("queue jobs in") as connection:
+            last = connection.execute(sa.select(sa.func.max(JOBS.c.place))).scalar() or 0
+            before = connection.execute(sa.select(sa.func.count()).select_from(JOBS)).scalar_one()
+            rows = [_row(job, last + place) for place, job in enumerate(jobs, start=1)]
+            if rows:
+                insert = dialect_of(self._state.engine).insert(JOBS)
+                connection.execute(insert.on_conflict_do_nothing(), rows)
+            after = connection.execute(sa.select(sa.func.count()).select_from(JOBS)).scalar_one()
+        return int(after - before)
+
+    def retry(self, sweep: str) -> int:
+        """Return the failed jobs of a sweep to `pending`, with nothing held against them."""
+        mine = sa.select(SWEEP_CELLS.c.job_id).where(SWEEP_CELLS.c.sweep == sweep)
+        statement = (
+            sa.update(JOBS)
+            .where((JOBS.c.state == JobState.FAILED) & JOBS.c.job_id.in_(mine))
+            .values(state=JobState.PENDING, lost=0, message=None)
+        )
+        with self._transaction("retry jobs of") as connection:
+            return int(connection.execute(statement).rowcount)
+
+    def counts(self, sweep: str | None = None) -> Counts:
+        """Return how many jobs stand where: of a sweep, or of all."""
+        statement = sa.select(JOBS.c.state, sa.func.count()).group_by(JOBS.c.state)
+        if sweep is not None:
+            mine = sa.select(SWEEP_CELLS.c.job_id).where(SWEEP_CELLS.c.sweep == sweep)
+            statement = statement.where(JOBS.c.job_id.in_(mine))
+        with self._transaction("count jobs of") as connection:
+            return Counts({JobState(name): n for name, n in connection.execute(statement)})
+
+    def _transaction(self, deed: str) -> AbstractContextManager[sa.Connection]:
+        """Begin a transaction, once the database is seen to be there.
+
+        SQLite would make a file that is gone anew, or write on in one that was moved away.
+        """
+        if self._file is not None:
+            inode = self._file.stat().st_ino if self._file.exists() else None
+            if inode is None:
+                raise StateError(
+                    asked=f"{deed} the state database {self._file}",
+                    found="the file is gone",
+                    remedy="Put it back, or name another with QUANT_STATE_URL.",
+                )
+            if inode != self._inode:
+                self._state.engine.dispose()
+                self._inode = inode
+        return self._state.transaction(deed)
+
+
+def upsert_of(engine: sa.Engine, table: sa.Table) -> Any:
+    """Return a statement that inserts rows, or replaces those of the same primary key."""
+    keys = [column.name for column in table.primary_key]
+    insert = dialect_of(engine).insert(table)
+    replaced = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+    return insert.on_conflict_do_update(index_elements=keys, set_=replaced)
+
+
+def _take(
+    connection: sa.Connection, worker: str, wanted: Any, most: int, until: float
+) -> list[Job]:
+    """Mark jobs as a worker's and return them; of those another is marking at once, none."""
+    chosen = (
+        sa.select(JOBS.c.job_id)
+        .where(wanted)
+        .order_by(JOBS.c.place)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    statement = (
+        sa.update(JOBS)
+        .where(JOBS.c.job_id.in_(chosen.scalar_subquery()))
+        .values(
+            state=JobState.RUNNING,
+            worker=worker,
+            lease_until=until,
+            attempts=JOBS.c.attempts + 1,
+        )
+        .returning(
+            JOBS.c.job_id,
+            JOBS.c.sweep,
+            JOBS.c.config,
+            JOBS.c.code_version,
+            JOBS.c.lost,
+            JOBS.c.place,
+        )
+    )
+    rows = sorted(connection.execute(statement).all(), key=lambda row: row.place)
+    return [Job(r.job_id, r.sweep, r.config, r.code_version, r.lost) for r in rows]
+
+
+def _ending(worker: str, one: Finished) -> sa.Update:
+    """Return the statement that ends a job."""
+    done = one.trial_id is not None
+    is_taken = JOBS.c.job_id == one.job_id
+    if not done:
+        is_taken &= _held_by(worker)
+    return (
+        sa.update(JOBS)
+        .where(is_taken)
+        .values(
+            state=JobState.COMPLETED if done else JobState.FAILED,
+            trial_id=one.trial_id,
+            message=one.message or None,
+            worker=None,
+            lease_until=None,
+        )
+    )
+
+
+def _held_by(worker: str) -> Any:
+    """Return the condition that a worker holds a job."""
+    return (JOBS.c.worker == worker) & (JOBS.c.state == JobState.RUNNING)
+
+
+def _row(job: Job, place: int) -> dict[str, Any]:
+    """Return a job's row as it is when it is new."""
+    return {
+        "job_id": job.job_id,
+        "place": place,
+        "sweep": job.sweep,
+        "config": dict(job.config),
+        "code_version": job.code_version,
+        "state": JobState.PENDING,
+        "attempts": 0,
+        "lost": 0,
+    }
+
+
+def _file_of(engine: sa.Engine) -> Path | None:
+    """Return the file of a SQLite database, None of others."""
+    name = engine.url.database
+    if engine.dialect.name != "sqlite" or not name or name == ":memory:":
+        return None
+    return Path(name)
