@@ -8,6 +8,9 @@ from quant_assets.models.spec import Frozen
 
 RealismLevel = Literal["ideal", "spread", "latency", "full"]
 
+ADDED_COSTS = ("realism", "latency", "participation", "impact", "blind_slippage_bps", "seed")
+"""Keys that the first version did not have: left out of a strategy's text at their default."""
+
 
 class LatencySpec(Frozen):
     """Time from a decision to the order's arrival, and from the fill to its being known.

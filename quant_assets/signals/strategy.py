@@ -1,6 +1,6 @@
 """A strategy as a checked, frozen value: where signals come from, what they risk, at what cost."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -19,7 +19,7 @@ from quant_assets.models.spec import (
     SplitSpec,
     TailSpec,
 )
-from quant_assets.signals.execution_spec import ExecutionSpec
+from quant_assets.signals.execution_spec import ADDED_COSTS, ExecutionSpec
 from quant_assets.signals.exits import Exits, ExitSpec
 from quant_assets.signals.filters import ConfirmSpec, RegimeFilter
 from quant_assets.signals.sizing import CappedKelly, FixedSize, RiskPerTrade, RiskSpec
@@ -30,6 +30,9 @@ DEFAULT_SOURCE = "features"
 
 _LEARNING = ("source", "features", "label", "model", "splits", "cv", "pruning", "tail", "decision")
 """Keys of a model and of what it is trained from; a rule has none of them."""
+
+_ADDED = ("source", "signal", "exits", "risk", "max_leverage", "confirm", "regimes")
+"""Keys that strategies of the first version did not have."""
 
 _TRADING = ("name", "decision", "execution", "capital", "qty", "exits", "risk", "max_leverage",
             "confirm", "regimes", "signal")  # fmt: skip
@@ -264,16 +267,17 @@ class Strategy(Frozen):
     def to_mapping(self) -> dict[str, Any]:
         """Return the strategy as JSON values; `parse` reads them back.
 
-        What a rule has no use for is left out, as is the usual source: a strategy that names it is
-        no other trial than one that does not.
+        What a rule has no use for is left out, and what stands at its default of the keys that
+        were added over time: a strategy that names it is no other trial than one that does not,
+        nor than those that were counted before there was a choice.
         """
-        mapping = self.model_dump(mode="json")
+        mapping = self.model_dump(mode="json", exclude=_at_default(self, _ADDED))
+        mapping["execution"] = self.execution.model_dump(
+            mode="json", exclude=_at_default(self.execution, ADDED_COSTS)
+        )
         if not self.learns:
             return {key: value for key, value in mapping.items() if key not in _LEARNING}
-        mapping["label"] = self.learning.label.to_mapping()
-        if self.source == DEFAULT_SOURCE:
-            del mapping["source"]
-        return mapping
+        return mapping | {"label": self.learning.label.to_mapping()}
 
     @property
     def dataset(self) -> str:
@@ -295,6 +299,12 @@ class Strategy(Frozen):
     def training_values(self) -> dict[str, Any]:
         """Return what the model depends on: nothing of when and how it is traded."""
         return {key: value for key, value in self.to_mapping().items() if key not in _TRADING}
+
+
+def _at_default(value: Frozen, keys: Iterable[str]) -> set[str]:
+    """Return the keys of a value that stand at their default."""
+    fields = type(value).model_fields
+    return {key for key in keys if getattr(value, key) == fields[key].get_default()}
 
 
 def _fault(detail: Mapping[str, Any]) -> str:

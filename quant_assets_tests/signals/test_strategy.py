@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from quant_assets.market.errors import StrategyError
-from quant_assets.signals.decisions import decide_sides
 from quant_assets.signals.built_in import default_strategy
+from quant_assets.signals.decisions import decide_sides
 from quant_assets.signals.strategy import DecisionSpec, Strategy
 
 CLASSES = ("future", "equity", "fx", "crypto", "metal")
@@ -62,7 +62,38 @@ def test_every_default_is_a_strategy_that_parses(asset_class, timeframe):
         pytest.param({"source": "news"}, "source", id="an_unknown_source"),
         pytest.param({"seed": "x"}, "seed", id="a_seed_in_words"),
         pytest.param(
-            {"decision": {"threshold": 0.6, "side": "both"}}, "label.sl", id="shorts_unequal"
+            {"decision": {"threshold": 0.6, "side": "both"}}, "decision.side", id="shorts_by_rest"
+        ),
+        pytest.param(
+            {"label": "return(9, 0.001)", "decision": {"threshold": 0.6, "side": "both"}},
+            "without a threshold",
+            id="shorts_beside_a_threshold",
+        ),
+        pytest.param({"label": None}, "signal model needs label", id="a_model_without_a_label"),
+        pytest.param({"signal": {"kind": "news"}}, "signal.*sma_cross", id="an_unknown_signal"),
+        pytest.param(
+            {"signal": {"kind": "random", "chance": 0.1, "seed": 1}, "exits": {}},
+            "learns nothing: leave out .*decision.*label",
+            id="a_rule_with_a_label",
+        ),
+        pytest.param({"risk": {"kind": "kelly"}}, "qty: risk kelly", id="a_size_and_a_risk"),
+        pytest.param(
+            {"risk": {"kind": "risk_per_trade", "share": 0.01}, "qty": None, "exits": {}},
+            "risk_per_trade needs a stop",
+            id="risk_without_a_stop",
+        ),
+        pytest.param(
+            {"risk": {"kind": "volatility_target", "annual": 9}}, "risk.*annual", id="a_wild_target"
+        ),
+        pytest.param({"qty": None}, "qty: risk fixed", id="no_size"),
+        pytest.param({"max_leverage": 0}, "max_leverage", id="no_leverage"),
+        pytest.param(
+            {"confirm": {"name": "bot"}}, "confirm.*needs a threshold", id="a_bot_of_no_threshold"
+        ),
+        pytest.param({"regimes": {"allowed": []}}, "regimes.allowed", id="no_regime"),
+        pytest.param({"execution": {"realism": "real"}}, "execution.realism", id="no_realism"),
+        pytest.param(
+            {"execution": {"latency": {"kind": "empirical"}}}, "samples_ms", id="no_samples"
         ),
     ],
 )
@@ -99,11 +130,52 @@ def test_the_hash_is_over_values_and_not_over_their_form():
         {"features": ["rsi"]},
         {"timeframe": "1h"},
         {"source": "contract_table"},
+        {"exits": {"stop": 0.01, "on_signal": True}},
+        {"risk": {"kind": "risk_per_trade", "share": 0.01}, "qty": None},
+        {"max_leverage": 2.0},
+        {"confirm": {"name": "bot", "threshold": 0.5}},
+        {"regimes": {"allowed": [0, 1]}},
+        {"execution": {"realism": "full"}},
+        {"execution": {"latency": {"kind": "constant"}}},
     ],
 )
 def test_every_value_reaches_the_hash(changes):
     """A strategy that trades otherwise is another trial."""
     assert Strategy.parse(raw(**changes)).content_hash != Strategy.parse(raw()).content_hash
+
+
+RULES = {
+    "sma_cross": {"kind": "sma_cross", "fast": 5, "slow": 20},
+    "random": {"kind": "random", "chance": 0.1, "seed": 3},
+    "python": {"kind": "python", "file": "mine.py", "rule": "Mine", "params": {"margin": 0.1}},
+}
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_a_rule_has_no_key_of_a_model(kind):
+    """Its text tells signal and exits, comes back equal, and asks for no training."""
+    values = {"name": kind, "timeframe": "1m", "signal": RULES[kind], "exits": {"on_signal": True}}
+    made = Strategy.parse(values | {"capital": 1e5, "qty": 1})
+    assert not made.learns
+    assert not {"label", "model", "splits", "decision"} & set(made.to_mapping())
+    assert Strategy.parse(json.loads(made.canonical_json())) == made
+    with pytest.raises(StrategyError, match="it learns nothing"):
+        _ = made.learning
+
+
+def test_what_trades_otherwise_learns_the_same():
+    """Exits, size, filters and costs change the trial, and train no other model."""
+    other = raw(
+        exits={"stop": 0.01},
+        risk={"kind": "volatility_target", "annual": 0.2},
+        qty=None,
+        confirm={"name": "bot", "table": "signals"},
+        regimes={"allowed": [1]},
+        execution={"realism": "full"},
+    )
+    changed, usual = Strategy.parse(other), Strategy.parse(raw())
+    assert changed.training_values() == usual.training_values()
+    assert changed.content_hash != usual.content_hash
 
 
 # Hashes of default strategies from before there was a choice of the source.
