@@ -1,16 +1,16 @@
-"""Backtest on bars: out-of-sample predictions, next-bar fills, one account."""
+"""Backtest on bars: out-of-sample signals, next-bar fills, one account."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 
 import numpy as np
 import polars as pl
 
+from quant_assets.backtests.history import SymbolHistory
 from quant_assets.backtests.kernels import walk_bars
 from quant_assets.backtests.ledger import equity_frame, trades_frame
 from quant_assets.backtests.metrics import score_backtest
-from quant_assets.backtests.timeline import Timeline, build_timeline
+from quant_assets.backtests.timeline import PRICES, Timeline, build_timeline
 from quant_assets.execution.costs import Costs, Realism, costs_of
 from quant_assets.lineage.fingerprint import content_version, digest_of
 from quant_assets.market.errors import StrategyError
@@ -18,8 +18,6 @@ from quant_assets.market.instruments import Instrument
 from quant_assets.market.timeframes import Timeframe
 from quant_assets.models.labels import crosses_sessions
 from quant_assets.signals.strategy import Strategy
-
-_PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,8 @@ class Result:
         Identity of the run; trade ids begin with its first ten digits.
     costs
         Costs of each symbol, as they were charged.
+    unfilled
+        By reason, how many orders were not filled, or not wholly.
     """
 
     trades: pl.DataFrame
@@ -44,60 +44,61 @@ class Result:
     run_hash: str
     realism: Realism
     costs: Mapping[str, Costs] = field(default_factory=dict)
+    unfilled: Mapping[str, int] = field(default_factory=dict)
 
 
 def run_backtest(
-    bars: Mapping[str, pl.DataFrame],
-    predictions: Mapping[str, pl.DataFrame],
+    histories: Mapping[str, SymbolHistory],
     strategy: Strategy,
     instruments: Mapping[str, Instrument],
     *,
-    closes: Mapping[str, Mapping[date, int]] | None = None,
     run_hash: str | None = None,
+    realism: Realism | None = None,
 ) -> Result:
-    """Trade a strategy on its out-of-sample predictions.
+    """Trade a strategy's out-of-sample signals under one account.
 
     Parameters
     ----------
-    bars
-        By symbol: columns session, bar_start, open, high, low, close, and contract where there
-        is one. They may run on after the last prediction, so that positions can end.
-    predictions
-        By symbol, in the columns of PREDICTIONS; rows that are not out of sample are not traded.
-    closes
-        By symbol and session: the official close in ns, for symbols that end flat each session.
-        Without it a session ends with its last bar.
+    histories
+        By symbol: bars, signals, and what is known beside.
     run_hash
         Identity of the run, such as its trial id; by default a hash over all that is given.
+    realism
+        How real fills are; None takes the strategy's `execution.realism`.
 
     Returns
     -------
     Result
         The signal of a bar fills on the symbol's next bar. Stop, target and time limit are those
-        of the strategy's label, around the entry's fill. The same input gives the same bits.
+        of the strategy's exits, around the entry's fill. The same input gives the same bits.
 
     Raises
     ------
     StrategyError
-        If a symbol has no bars, prices or instrument; if currencies differ; if a prediction has
-        no bar; if nothing is out of sample.
+        If a symbol has no bars, prices or instrument; if currencies differ; if a signal has no
+        bar; if nothing is out of sample; if the fixed size is beyond the account.
     """
-    symbols = sorted(predictions)
+    level = Realism(strategy.execution.realism) if realism is None else realism
+    symbols = sorted(histories)
     _check_instruments(symbols, instruments)
     timeframe = Timeframe.parse(strategy.timeframe)
     timeline = build_timeline(
-        bars,
-        predictions,
-        decision=strategy.decision,
+        histories,
         timeframe=timeframe,
         crosses={s: crosses_sessions(instruments[s].asset_class, timeframe) for s in symbols},
-        closes=closes or {},
     )
+    multipliers = {s: instruments[s].multiplier for s in symbols}
+    _check_size(timeline, strategy, multipliers)
     costs = {
-        s: costs_of(instruments[s], strategy.execution, closes=bars[s]["close"].to_numpy())
+        s: costs_of(
+            instruments[s],
+            strategy.execution,
+            closes=histories[s].bars["close"].to_numpy(),
+            realism=level,
+        )
         for s in symbols
     }
-    identity = run_hash or _identity(bars, predictions, strategy, costs)
+    identity = run_hash or _identity(histories, strategy, costs, level)
     walked = walk_bars(*_arrays(timeline, strategy, costs, instruments))
     trades = trades_frame(
         timeline,
@@ -105,9 +106,9 @@ def run_backtest(
         walked[1],
         strategy=strategy,
         costs=costs,
-        multipliers={s: instruments[s].multiplier for s in symbols},
+        multipliers=multipliers,
         run_hash=identity,
-        realism=Realism.SPREAD,
+        realism=level,
     )
     last_exit = timeline.group[walked[0][:, 2]].max() if len(walked[0]) else 0
     n_groups = int(max(timeline.last_oos_group, last_exit)) + 1
@@ -117,10 +118,10 @@ def run_backtest(
         equity,
         capital=strategy.capital,
         exposed=walked[2][:n_groups, 3] > 0,
-        multipliers={s: instruments[s].multiplier for s in symbols},
+        multipliers=multipliers,
         sessions_per_year=max(sessions_a_year(instruments[s].asset_class) for s in symbols),
     )
-    return Result(trades, equity, metrics, identity, Realism.SPREAD, costs)
+    return Result(trades, equity, metrics, identity, level, costs)
 
 
 def sessions_a_year(asset_class: str) -> float:
@@ -134,8 +135,8 @@ def _check_instruments(symbols: list[str], instruments: Mapping[str, Instrument]
     if unknown or not symbols:
         raise StrategyError(
             asked=f"a backtest of {len(symbols)} symbols",
-            found=f"no instrument for {', '.join(unknown)}" if unknown else "no predictions",
-            remedy="Name symbols that have predictions and an instrument.",
+            found=f"no instrument for {', '.join(unknown)}" if unknown else "no histories",
+            remedy="Name symbols that have signals and an instrument.",
         )
     currencies = sorted({instruments[symbol].currency for symbol in symbols})
     if len(currencies) > 1:
@@ -154,7 +155,7 @@ def _arrays(
 ) -> tuple[np.ndarray, ...]:
     """Return the walk's arguments; prices must be finite and positive."""
     rows = timeline.rows
-    prices = np.ascontiguousarray(rows.select(_PRICES).cast(pl.Float64).to_numpy())
+    prices = np.ascontiguousarray(rows.select(PRICES).cast(pl.Float64).to_numpy())
     if not (np.isfinite(prices) & (prices > 0.0)).all():
         raise StrategyError(
             asked=f"a backtest of {', '.join(timeline.symbols)}",
@@ -165,13 +166,14 @@ def _arrays(
         (c.half_spread, c.fee_per_unit, c.fee_ratio, instruments[s].multiplier)
         for s, c in ((s, costs[s]) for s in timeline.symbols)
     ]
-    label = strategy.label
+    exits = strategy.exit_rules
     rules = (
         strategy.capital,
-        strategy.qty,
-        label.stop_ratio,
-        label.target_ratio,
-        label.horizon_bars,
+        strategy.qty or 0.0,
+        exits.stop_ratio,
+        exits.target_ratio,
+        exits.horizon_bars,
+        exits.on_signal,
     )
     return (
         rows["symbol_number"].to_numpy(),
@@ -185,18 +187,44 @@ def _arrays(
     )
 
 
+def _check_size(timeline: Timeline, strategy: Strategy, multipliers: Mapping[str, float]) -> None:
+    """Refuse a fixed size that the account cannot hold at the first price."""
+    if strategy.qty is None:
+        return
+    for row in timeline.rows.group_by("symbol", maintain_order=True).first().iter_rows(named=True):
+        value = strategy.qty * (row["open"] or 0.0) * multipliers[row["symbol"]]
+        if value > strategy.capital * strategy.max_leverage:
+            raise StrategyError(
+                asked=f"positions of qty {strategy.qty:g} in {row['symbol']}",
+                found=f"{value:,.0f} at the first price: sizes beyond the account, with capital"
+                f" {strategy.capital:,.0f} and max_leverage {strategy.max_leverage:g}",
+                remedy="Lower qty, or raise capital or max_leverage.",
+            )
+
+
 def _identity(
-    bars: Mapping[str, pl.DataFrame],
-    predictions: Mapping[str, pl.DataFrame],
+    histories: Mapping[str, SymbolHistory],
     strategy: Strategy,
     costs: Mapping[str, Costs],
+    realism: Realism,
 ) -> str:
     """Return a hash over all that decides the result."""
+    frames = ("bars", "signals", "finer", "halts")
+    held = {
+        s: {
+            name: None
+            if getattr(history, name) is None
+            else content_version(getattr(history, name))
+            for name in frames
+        }
+        | {"closes": sorted((str(day), ns) for day, ns in history.closes.items())}
+        for s, history in sorted(histories.items())
+    }
     return digest_of(
         {
             "strategy": strategy.content_hash,
-            "bars": {s: content_version(bars[s]) for s in sorted(predictions)},
-            "predictions": {s: content_version(predictions[s]) for s in sorted(predictions)},
+            "realism": realism.value,
+            "histories": held,
             "costs": {s: [c.half_spread, c.fee_per_unit, c.fee_ratio] for s, c in costs.items()},
         }
     )

@@ -5,6 +5,7 @@ from numba import njit
 
 from quant_assets.execution.kernels import (
     CLOSE,
+    SIGNAL,
     STILL_OPEN,
     STOP,
     TARGET,
@@ -16,9 +17,10 @@ from quant_assets.execution.kernels import (
 # Columns of a bar, of a symbol's costs, of the rules, and of a symbol's state.
 _OPEN, _HIGH, _LOW, _CLOSE = 0, 1, 2, 3
 _HALF, _FEE_UNIT, _FEE_RATIO, _MULTIPLIER = 0, 1, 2, 3
-_CAPITAL, _QTY, _SL, _TP, _HORIZON = 0, 1, 2, 3, 4
+_CAPITAL, _QTY, _SL, _TP, _HORIZON, _ON_SIGNAL = 0, 1, 2, 3, 4, 5
 _SIDE, _PENDING, _ROW, _HELD, _ENTRY, _UNREALISED, _VALUE, _MAE, _MFE = 0, 1, 2, 3, 4, 5, 6, 7, 8
-_N_STATE = 9
+_EXIT = 9
+_N_STATE = 10
 
 
 @njit(cache=True, nogil=True)
@@ -50,8 +52,9 @@ def walk_bars(
         Whether a position must be closed at this row's close.
     costs : float64 array of shape (n_symbols, 4)
         Half spread, fee a unit and side, fee as ratio of traded value, multiplier.
-    rules : float64 array of shape (5,)
-        Capital, qty, sl, tp, horizon in bars.
+    rules : float64 array of shape (6,)
+        Capital, qty, stop and target ratio (infinite: none), horizon in bars (0: none), whether
+        a position follows the signal.
 
     Returns
     -------
@@ -72,11 +75,26 @@ def walk_bars(
     account = np.empty((group[-1] + 1 if n_rows > 0 else 0, 4), dtype=np.float64)
     state = np.zeros((costs.shape[0], _N_STATE), dtype=np.float64)
     cash = rules[_CAPITAL]
+    # Of the last instant: an order does not know what its own bar will do to the account.
+    equity = cash
     n_trades = 0
     for row in range(n_rows):
         mine, cost, bar = state[symbol[row]], costs[symbol[row]], bars[row]
-        has_money = cash + state[:, _UNREALISED].sum() > 0.0
-        if mine[_PENDING] != 0.0 and may_enter[row] and has_money:
+        if mine[_EXIT] != 0.0 and mine[_SIDE] != 0.0:
+            side = np.int64(mine[_SIDE])
+            price = fill_price(bar[_OPEN], cost[_HALF], -side)
+            result = mine[_SIDE] * rules[_QTY] * cost[_MULTIPLIER] * (price - mine[_ENTRY])
+            trades_at[n_trades] = (symbol[row], np.int64(mine[_ROW]), row, side, SIGNAL)
+            trades_of[n_trades] = (
+                mine[_ENTRY],
+                price,
+                min(mine[_MAE], result),
+                max(mine[_MFE], result),
+            )
+            n_trades += 1
+            cash += _settle(mine, price, cost, rules)
+        mine[_EXIT] = 0.0
+        if mine[_PENDING] != 0.0 and may_enter[row] and equity > 0.0:
             cash -= _enter(mine, row, bar, cost, rules)
         mine[_PENDING] = 0.0
         if mine[_SIDE] != 0.0:
@@ -89,6 +107,9 @@ def walk_bars(
                 cash += _settle(mine, price, cost, rules)
         if mine[_SIDE] == 0.0:
             mine[_PENDING] = wanted[row]
+        elif rules[_ON_SIGNAL] != 0.0 and wanted[row] != mine[_SIDE]:
+            mine[_PENDING] = wanted[row]
+            mine[_EXIT] = 1.0
         if row == n_rows - 1 or group[row + 1] != group[row]:
             equity = cash + state[:, _UNREALISED].sum()
             n_open = float((state[:, _SIDE] != 0.0).sum())
@@ -129,8 +150,8 @@ def _leave(
         worst, best = price, price
     elif code == TARGET:
         best = price
-    elif mine[_HELD] >= rules[_HORIZON] or is_last:
-        code = TIME if mine[_HELD] >= rules[_HORIZON] else CLOSE
+    elif is_last or (rules[_HORIZON] > 0.0 and mine[_HELD] >= rules[_HORIZON]):
+        code = TIME if 0.0 < rules[_HORIZON] <= mine[_HELD] else CLOSE
         price = fill_price(bar[_CLOSE], half, -side)
     mine[_MAE] = min(mine[_MAE], side * units * (worst - entry))
     mine[_MFE] = max(mine[_MFE], side * units * (best - entry))

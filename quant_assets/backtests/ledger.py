@@ -9,6 +9,7 @@ from quant_assets.backtests.schema import EQUITY, TRADES
 from quant_assets.backtests.timeline import Timeline
 from quant_assets.execution.costs import REALISM_LEVELS, Costs, Realism
 from quant_assets.execution.fills import EXIT_REASONS, REASON_OF_CODE
+from quant_assets.execution.kernels import SIGNAL
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.timeframes import Timeframe
 from quant_assets.signals.strategy import Strategy
@@ -35,13 +36,14 @@ def trades_frame(
     names = np.array(timeline.symbols)
     per_symbol = [costs[s] for s in timeline.symbols]
     half = np.array([c.half_spread for c in per_symbol])[at[:, 0]]
-    units = strategy.qty * np.array([multipliers[s] for s in timeline.symbols])[at[:, 0]]
+    qty = strategy.qty or 0.0
+    units = qty * np.array([multipliers[s] for s in timeline.symbols])[at[:, 0]]
     fee_unit = np.array([c.fee_per_unit for c in per_symbol])[at[:, 0]]
     fee_ratio = np.array([c.fee_ratio for c in per_symbol])[at[:, 0]]
     entry, exit_ = of[:, 0], of[:, 1]
     at_fills = at[:, 3] * units * (exit_ - entry)
     spread_cost = 2.0 * half * units
-    fees = 2.0 * strategy.qty * fee_unit + fee_ratio * units * (entry + exit_)
+    fees = 2.0 * qty * fee_unit + fee_ratio * units * (entry + exit_)
     bar_ns = Timeframe.parse(strategy.timeframe).ns
     start_ns = timeline.rows["bar_start"].to_physical().to_numpy()
     signal_row = _previous_rows(timeline)[at[:, 1]]
@@ -58,8 +60,10 @@ def trades_frame(
         ),
         signal_ts=pl.Series(start_ns[signal_row] + bar_ns).cast(UTC_NS),
         entry_ts=pl.Series(start_ns[at[:, 1]]).cast(UTC_NS),
-        exit_ts=pl.Series(start_ns[at[:, 2]] + bar_ns).cast(UTC_NS),
-        qty=pl.Series(np.full(at.shape[0], strategy.qty)),
+        exit_ts=pl.Series(start_ns[at[:, 2]] + np.where(at[:, 4] == SIGNAL, 0, bar_ns)).cast(
+            UTC_NS
+        ),
+        qty=pl.Series(np.full(at.shape[0], qty)),
         entry_price=pl.Series(entry),
         exit_price=pl.Series(exit_),
         exit_reason=pl.Series(

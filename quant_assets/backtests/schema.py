@@ -18,7 +18,7 @@ class TradesSchema(dy.Schema):
     symbol = word("symbol traded")
     contract = word("contract held; null where the symbol has none", nullable=True)
     side = choice(TRADE_SIDES, "direction of the position")
-    signal_ts = instant("close of the bar whose prediction asked for the trade")
+    signal_ts = instant("close of the bar whose signal asked for the trade")
     entry_ts = instant("open of the next bar, where the entry filled")
     exit_ts = instant("end of the bar in which the exit filled")
     qty = real("size of the position", unit="contracts, shares or units")
@@ -33,7 +33,7 @@ class TradesSchema(dy.Schema):
     net = real("gross less all costs", unit="currency")
     mae = real("worst open result at the price to leave at, never above 0", unit="currency")
     mfe = real("best open result at the price to leave at, never below 0", unit="currency")
-    model_version = word("SHA-256 of the model that predicted")
+    model_version = word("SHA-256 of the model that predicted; null of rules", nullable=True)
     realism = choice(REALISM_LEVELS, "how much of a real market the fills paid for")
 
 

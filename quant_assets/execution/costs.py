@@ -59,8 +59,9 @@ def costs_of(
     execution: ExecutionSpec,
     *,
     closes: npt.NDArray[np.float64],
+    realism: Realism = Realism.SPREAD,
 ) -> Costs:
-    """Return an instrument's costs at realism `spread`.
+    """Return an instrument's costs; at realism `ideal` there are none.
 
     Parameters
     ----------
@@ -75,6 +76,8 @@ def costs_of(
     StrategyError
         If the tick size is neither known nor to be read off the prices.
     """
+    if realism is Realism.IDEAL:
+        return Costs(half_spread=0.0, fee_per_unit=0.0, fee_ratio=0.0)
     tick = instrument.tick_size or infer_tick_size(closes)
     if tick is None:
         raise StrategyError(

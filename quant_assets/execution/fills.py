@@ -8,12 +8,28 @@ that decide are in `execution.kernels`; here are their meanings for whoever read
 
 from dataclasses import dataclass
 
-from quant_assets.execution.kernels import CLOSE, STOP, TARGET, TIME, exit_inside_bar, fill_price
+from quant_assets.execution.kernels import (
+    CLOSE,
+    HALT,
+    SIGNAL,
+    STOP,
+    TARGET,
+    TIME,
+    exit_inside_bar,
+    fill_price,
+)
 
 EXIT_REASONS = ("target", "stop", "time", "signal", "close", "halt")
 """Why a position ended, as stored."""
 
-REASON_OF_CODE = {TARGET: "target", STOP: "stop", TIME: "time", CLOSE: "close"}
+REASON_OF_CODE = {
+    TARGET: "target",
+    STOP: "stop",
+    TIME: "time",
+    SIGNAL: "signal",
+    CLOSE: "close",
+    HALT: "halt",
+}
 """Code of the kernels to the stored word."""
 
 

@@ -8,6 +8,8 @@ TARGET = 1
 STOP = 2
 TIME = 3
 CLOSE = 4
+SIGNAL = 5
+HALT = 6
 
 
 @njit(cache=True, nogil=True)

@@ -5,8 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 
+from quant_assets.backtests.history import SymbolHistory
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.instruments import AssetClass, Instrument
+from quant_assets.signals.build import model_signals
 from quant_assets.signals.strategy import Strategy
 
 BAR_NS = 900 * 10**9
@@ -48,6 +50,7 @@ def random_bars(
                     "high": np.maximum(opens, closes) + wick[:, 0],
                     "low": np.minimum(opens, closes) - wick[:, 1],
                     "close": closes,
+                    "volume": rng.integers(0, 200, size=n_bars).astype(np.float64),
                 }
             )
         )
@@ -69,12 +72,33 @@ def random_predictions(
     )
 
 
+def histories_of(
+    bars: dict[str, pl.DataFrame],
+    told: dict[str, pl.DataFrame],
+    plan: Strategy,
+    **changes: dict[str, object],
+) -> dict[str, SymbolHistory]:
+    """Return histories with the signals that a strategy's predictions make.
+
+    Each change names a field of SymbolHistory, and gives it by symbol.
+    """
+    return {
+        name: SymbolHistory(
+            bars[name],
+            model_signals(told[name], plan.decision),
+            **{field: given[name] for field, given in changes.items() if name in given},
+        )
+        for name in told
+    }
+
+
 def strategy(**changes: object) -> Strategy:
     """Return a strategy of both sides with barriers of about four ticks."""
     values: dict = {
         "name": "trial",
         "timeframe": "15m",
-        "label": {"sl": 0.006, "tp": 0.006, "horizon_bars": 5},
+        "label": "return(5)",
+        "exits": {"stop": 0.006, "target": 0.006, "horizon_bars": 5},
         "splits": {"n_folds": 3, "min_train_sessions": 2, "embargo_bars": 0},
         "decision": {"threshold": 0.6, "side": "both"},
         "execution": {"spread_ticks": 2.0, "fee_per_unit": 1.5},

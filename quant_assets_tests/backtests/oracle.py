@@ -13,6 +13,7 @@ class Position:
     row: int
     signal: int
     held: int = 0
+    leaves: bool = False
 
 
 @dataclass
@@ -27,9 +28,10 @@ class Rules:
     half: dict
     fee: dict
     multiplier: dict
+    on_signal: bool = False
 
 
-def trade_slowly(  # noqa: PLR0912 -- read from top to bottom, as the rule is told
+def trade_slowly(  # noqa: PLR0912, PLR0915 -- read from top to bottom, as the rule is told
     rows: list[dict], rules: Rules
 ) -> tuple[list[dict], list[tuple[int, float]]]:
     """Walk through rows (dicts in order of time, then symbol) and return trades and equity.
@@ -48,7 +50,28 @@ def trade_slowly(  # noqa: PLR0912 -- read from top to bottom, as the rule is to
     def ends(n: int) -> bool:
         return n not in following or rows[following[n]]["segment"] != rows[n]["segment"]
 
-    cash, trades, equity = rules.capital, [], []
+    cash, known, trades, equity = rules.capital, rules.capital, [], []
+
+    def close(p: Position, n: int, price: float, reason: str) -> float:
+        row = rows[n]
+        units = rules.qty * rules.multiplier[row["symbol"]]
+        fee = rules.qty * rules.fee[row["symbol"]]
+        result = p.side * units * (price - p.entry)
+        trades.append(
+            {
+                "symbol": row["symbol"],
+                "side": "long" if p.side > 0 else "short",
+                "signal": rows[p.signal]["t"],
+                "entry": rows[p.row]["t"],
+                "exit": row["t"],
+                "entry_price": p.entry,
+                "exit_price": price,
+                "reason": reason,
+                "net": result - 2 * fee,
+            }
+        )
+        return result - fee
+
     held: dict[str, Position] = {}
     marks: dict[str, float] = {}
     for n, row in enumerate(rows):
@@ -58,7 +81,12 @@ def trade_slowly(  # noqa: PLR0912 -- read from top to bottom, as the rule is to
         prior = before.get(n)
         may = prior is not None and rows[prior]["segment"] == row["segment"] and not ends(n)
         was_flat = prior is not None and rows[prior].get("flat", True)
-        if may and was_flat and rows[prior]["wanted"] and cash + sum(marks.values()) > 0:
+        if s in held and held[s].leaves:
+            p = held.pop(s)
+            marks.pop(s, None)
+            cash += close(p, n, row["o"] - p.side * half, "signal")
+            was_flat = True
+        if may and was_flat and rows[prior]["wanted"] and known > 0:
             side = rows[prior]["wanted"]
             held[s] = Position(side, row["o"] + side * half, n, prior)
             cash -= fee
@@ -75,32 +103,21 @@ def trade_slowly(  # noqa: PLR0912 -- read from top to bottom, as the rule is to
                 price, reason = stop, "stop"
             elif p.side * best >= p.side * target:
                 price, reason = target, "target"
-            elif p.held >= rules.horizon:
+            elif 0 < rules.horizon <= p.held:
                 price, reason = at["c"], "time"
             elif ends(n):
                 price, reason = at["c"], "close"
             if price is None:
                 marks[s] = p.side * units * (at["c"] - p.entry)
             else:
-                cash += p.side * units * (price - p.entry) - fee
-                net = p.side * units * (price - p.entry) - 2 * fee
-                trades.append(
-                    {
-                        "symbol": s,
-                        "side": "long" if p.side > 0 else "short",
-                        "signal": rows[p.signal]["t"],
-                        "entry": row["t"] if p.row == n else rows[p.row]["t"],
-                        "exit": row["t"],
-                        "entry_price": p.entry,
-                        "exit_price": price,
-                        "reason": reason,
-                        "net": net,
-                    }
-                )
+                cash += close(p, n, price, reason)
                 del held[s]
                 marks.pop(s, None)
         row["flat"] = s not in held
+        if s in held and rules.on_signal:
+            held[s].leaves = row["wanted"] != held[s].side
         if n + 1 == len(rows) or rows[n + 1]["t"] != row["t"]:
-            equity.append((row["t"], cash + sum(marks.values())))
+            known = cash + sum(marks.values())
+            equity.append((row["t"], known))
     trades.sort(key=lambda t: (t["entry"], t["symbol"]))
     return trades, equity

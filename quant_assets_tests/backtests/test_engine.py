@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from quant_assets_tests.backtests.market import (
     BAR_NS,
     FIRST,
     first_ns,
+    histories_of,
     instrument,
     random_bars,
     random_predictions,
@@ -29,7 +31,7 @@ KINDS = (AssetClass.FUTURE, AssetClass.EQUITY)
 
 
 def random_case(seed: int, kind: AssetClass = AssetClass.FUTURE, **rules: object):
-    """Return bars, predictions, strategy and instruments of two symbols."""
+    """Return histories, strategy and instruments of two symbols."""
     rng = np.random.default_rng(seed)
     bars = {
         name: random_bars(rng, contracts=name == "ES", missing=0.1 * (name == "NQ"))
@@ -37,23 +39,19 @@ def random_case(seed: int, kind: AssetClass = AssetClass.FUTURE, **rules: object
     }
     told = {name: random_predictions(rng, bars[name], first_oos=15) for name in bars}
     instruments = {name: instrument(name, asset_class=kind) for name in bars}
-    return bars, told, strategy(**rules), instruments
+    plan = strategy(**({"max_leverage": 1000.0} | rules))
+    return histories_of(bars, told, plan), plan, instruments
 
 
-def slowly(bars, told, plan, instruments):
+def slowly(histories, plan, instruments):
     """Return what the slow backtest makes of the same case."""
     crosses = next(iter(instruments.values())).asset_class is not AssetClass.EQUITY
-    first = min(f.filter("is_oos")["bar_start"].min() for f in told.values())
+    first = min(h.signals.filter("is_oos")["bar_start"].min() for h in histories.values())
     rows = []
-    for name in sorted(bars):
-        for bar, guess in zip(
-            bars[name].iter_rows(named=True), told[name].iter_rows(named=True), strict=True
-        ):
-            wanted = 0
-            if guess["is_oos"] and guess["proba"] >= plan.decision.threshold:
-                wanted = 1
-            if guess["is_oos"] and guess["proba"] <= 1.0 - plan.decision.threshold:
-                wanted = -1
+    for name, history in sorted(histories.items()):
+        asked = dict(history.signals.filter("is_oos").select("bar_start", "side").iter_rows())
+        for bar in history.bars.iter_rows(named=True):
+            wanted = asked.get(bar["bar_start"], 0)
             segment = (bar["contract"], None if crosses else bar["session"])
             values = {k[0]: bar[k] for k in ("open", "high", "low", "close")}
             stamp = {"symbol": name, "t": bar["bar_start"], "wanted": wanted, "segment": segment}
@@ -63,12 +61,13 @@ def slowly(bars, told, plan, instruments):
     rules = Rules(
         capital=plan.capital,
         qty=plan.qty,
-        sl=plan.label.sl,
-        tp=plan.label.tp,
-        horizon=plan.label.horizon_bars,
-        half=dict.fromkeys(bars, 0.5 * plan.execution.spread_ticks * 0.25),
-        fee=dict.fromkeys(bars, plan.execution.fee_per_unit),
-        multiplier=dict.fromkeys(bars, 50.0),
+        sl=plan.exit_rules.stop_ratio,
+        tp=plan.exit_rules.target_ratio,
+        horizon=plan.exit_rules.horizon_bars,
+        on_signal=plan.exit_rules.on_signal,
+        half=dict.fromkeys(histories, 0.5 * plan.execution.spread_ticks * 0.25),
+        fee=dict.fromkeys(histories, plan.execution.fee_per_unit),
+        multiplier=dict.fromkeys(histories, 50.0),
     )
     return trade_slowly(rows, rules)
 
@@ -80,14 +79,23 @@ def slowly(bars, told, plan, instruments):
     horizon=st.integers(1, 9),
     capital=st.sampled_from([2000.0, 100_000.0]),
     spread=st.sampled_from([0.0, 1.0, 6.0]),
+    on_signal=st.booleans(),
+    barrier=st.sampled_from([None, 0.006]),
 )
-def test_trades_and_equity_equal_a_slow_backtest(seed, kind, horizon, capital, spread):
+def test_trades_and_equity_equal_a_slow_backtest(
+    seed, kind, horizon, capital, spread, on_signal, barrier
+):
     """Trade by trade and bar by bar, with two symbols, contract changes and missing bars."""
     case = random_case(
         seed,
         kind,
         capital=capital,
-        label={"sl": 0.006, "tp": 0.006, "horizon_bars": horizon},
+        exits={
+            "stop": barrier,
+            "target": barrier,
+            "horizon_bars": horizon if horizon < 9 else None,
+            "on_signal": on_signal,
+        },
         execution={"spread_ticks": spread, "fee_per_unit": 1.5},
     )
     made = run_backtest(*case)
@@ -99,7 +107,10 @@ def test_trades_and_equity_equal_a_slow_backtest(seed, kind, horizon, capital, s
         pl.col("side").cast(pl.String),
         (pl.col("signal_ts") - one_bar).alias("signal"),
         pl.col("entry_ts").alias("entry"),
-        (pl.col("exit_ts") - one_bar).alias("exit"),
+        (
+            pl.col("exit_ts")
+            - pl.when(pl.col("exit_reason") == "signal").then(pl.duration()).otherwise(one_bar)
+        ).alias("exit"),
         pl.col("exit_reason").cast(pl.String).alias("reason"),
     ).to_dicts()
     assert found == [{k: t[k] for k in found[0]} for t in trades] if found else not trades
@@ -145,31 +156,26 @@ def test_excursions_enclose_the_result(seed, kind):
 @given(seed=st.integers(0, 10**6), cut=st.integers(16, 70))
 def test_nothing_after_a_bar_changes_what_was_traded_before_it(seed, cut):
     """Scrambled bars and predictions after t leave every trade that ended by t as it was."""
-    bars, told, plan, instruments = random_case(seed)
-    until = bars["ES"]["bar_start"][cut]
+    histories, plan, instruments = random_case(seed)
+    until = histories["ES"].bars["bar_start"][cut]
     rng = np.random.default_rng(seed + 1)
     later = pl.col("bar_start") > until
-    scrambled = {
-        name: frame.with_columns(
-            [
-                pl.when(later).then(pl.col(c) + float(rng.integers(-20, 20))).otherwise(c).alias(c)
-                for c in ("open", "high", "low", "close")
-            ]
-        ).with_columns(
-            high=pl.max_horizontal("open", "high", "low", "close"),
-            low=pl.min_horizontal("open", "high", "low", "close"),
+    scrambled = {}
+    for name, history in histories.items():
+        shift = float(rng.integers(-20, 20))
+        moved = [
+            pl.when(later).then(pl.col(c) + shift).otherwise(c).alias(c)
+            for c in ("open", "high", "low", "close")
+        ]
+        turned = pl.when(later).then(-pl.col("side")).otherwise("side").cast(pl.Int8)
+        scrambled[name] = replace(
+            history,
+            bars=history.bars.with_columns(moved),
+            signals=history.signals.with_columns(side=turned),
         )
-        for name, frame in bars.items()
-    }
-    guesses = {
-        name: frame.with_columns(
-            proba=pl.when(later).then(1.0 - pl.col("proba")).otherwise("proba")
-        )
-        for name, frame in told.items()
-    }
     ended = pl.col("exit_ts") <= until + pl.duration(nanoseconds=BAR_NS)
-    one = run_backtest(bars, told, plan, instruments, run_hash="0" * 64)
-    two = run_backtest(scrambled, guesses, plan, instruments, run_hash="0" * 64)
+    one = run_backtest(histories, plan, instruments, run_hash="0" * 64)
+    two = run_backtest(scrambled, plan, instruments, run_hash="0" * 64)
     drop = ("trade_id",)
     assert one.trades.filter(ended).drop(drop).equals(two.trades.filter(ended).drop(drop))
     past = pl.col("ts") <= until
@@ -178,14 +184,14 @@ def test_nothing_after_a_bar_changes_what_was_traded_before_it(seed, cut):
 
 def test_only_out_of_sample_rows_are_traded():
     """No signal comes from a bar that a model was trained on, and nothing is marked before."""
-    bars, told, plan, instruments = random_case(4)
-    made = run_backtest(bars, told, plan, instruments)
-    for name, frame in told.items():
-        allowed = set(frame.filter("is_oos")["bar_start"])
+    histories, plan, instruments = random_case(4)
+    made = run_backtest(histories, plan, instruments)
+    for name, history in histories.items():
+        allowed = set(history.signals.filter("is_oos")["bar_start"])
         signals = made.trades.filter(pl.col("symbol") == name)["signal_ts"]
         assert len(signals)
         assert set(signals.dt.offset_by("-15m")) <= allowed
-    first = min(f.filter("is_oos")["bar_start"].min() for f in told.values())
+    first = min(h.signals.filter("is_oos")["bar_start"].min() for h in histories.values())
     assert made.equity["ts"].min() > first
 
 
@@ -211,16 +217,11 @@ def one_signal(bars: pl.DataFrame, row: int) -> pl.DataFrame:
 
 def trade_once(bars: pl.DataFrame, row: int, **changes: object) -> Result:
     """Run one symbol with one long signal and 10 % barriers."""
-    closes = changes.pop("closes", None)
+    closes = changes.pop("closes", {})
     kind = changes.pop("kind", AssetClass.FUTURE)
-    plan = strategy(**({"label": {"sl": 0.1, "tp": 0.1, "horizon_bars": 3}} | changes))
-    return run_backtest(
-        {"ES": bars},
-        {"ES": one_signal(bars, row)},
-        plan,
-        {"ES": instrument("ES", asset_class=kind)},
-        closes=closes,
-    )
+    plan = strategy(**({"exits": {"stop": 0.1, "target": 0.1, "horizon_bars": 3}} | changes))
+    histories = histories_of({"ES": bars}, {"ES": one_signal(bars, row)}, plan, closes=closes)
+    return run_backtest(histories, plan, {"ES": instrument("ES", asset_class=kind)})
 
 
 def test_a_signal_fills_at_the_next_open():
@@ -283,12 +284,14 @@ def test_a_round_trip_at_one_price_costs_the_spread_and_fees():
 
 def test_a_ruined_account_enters_nothing_more():
     """Once equity is not above zero, signals are left."""
-    bars, told, plan, instruments = random_case(5, capital=30.0)
-    made = run_backtest(bars, told, plan, instruments)
-    rich = run_backtest(bars, told, strategy(), instruments)
+    histories, plan, instruments = random_case(5, capital=90.0)
+    made = run_backtest(histories, plan, instruments)
+    rich = run_backtest(histories, strategy(), instruments)
     assert made.trades.height < rich.trades.height
-    ruined = made.equity.filter(pl.col("equity") <= 0)["ts"].min()
-    assert (made.trades["entry_ts"] <= ruined).all()
+    marks = made.equity.sort("ts").select("ts", "equity")
+    asked = made.trades.sort("entry_ts").join_asof(marks, left_on="entry_ts", right_on="ts")
+    assert (made.equity["equity"] <= 0).any()
+    assert (asked["equity"].fill_null(90.0) > 0).all()
 
 
 def test_trade_ids_begin_with_the_runs_hash():
@@ -335,22 +338,28 @@ def without_low(frame: pl.DataFrame) -> pl.DataFrame:
 
 def broken_case(fault: str):
     """Return a case that cannot be traded."""
-    bars, told, plan, instruments = random_case(8)
+    histories, plan, instruments = random_case(8)
+    one = histories["ES"]
     if fault == "no_bars":
-        bars = {"ES": bars["ES"]}
+        histories |= {"NQ": replace(one, bars=one.bars.clear())}
     elif fault == "no_instrument":
         instruments = {"ES": instruments["ES"]}
     elif fault == "nothing_out_of_sample":
-        told = {s: f.with_columns(is_oos=pl.lit(value=False)) for s, f in told.items()}
+        histories = {
+            s: replace(h, signals=h.signals.with_columns(is_oos=pl.lit(value=False)))
+            for s, h in histories.items()
+        }
     elif fault == "other_bars":
-        bars |= {"ES": without_row(bars["ES"])}
+        histories |= {"ES": replace(one, bars=without_row(one.bars))}
     elif fault == "two_currencies":
         instruments |= {"NQ": instrument("NQ", currency="JPY")}
     elif fault == "a_null_price":
-        bars |= {"ES": without_low(bars["ES"])}
+        histories |= {"ES": replace(one, bars=without_low(one.bars))}
+    elif fault == "beyond_the_account":
+        plan = strategy(qty=60.0)
     else:
-        told = {}
-    return bars, told, plan, instruments
+        histories = {}
+    return histories, plan, instruments
 
 
 @pytest.mark.parametrize(
@@ -358,11 +367,12 @@ def broken_case(fault: str):
     [
         ("no_bars", "trade NQ.*no bars"),
         ("no_instrument", "no instrument for NQ"),
-        ("nothing_out_of_sample", "no prediction is out of sample"),
-        ("other_bars", "1 predictions have no bar"),
+        ("nothing_out_of_sample", "no signal is out of sample"),
+        ("other_bars", "1 signals have no bar"),
         ("two_currencies", "JPY, USD"),
         ("a_null_price", "missing, not finite"),
-        ("no_predictions", "no predictions"),
+        ("beyond_the_account", "qty 60.*capital 100,000 and max_leverage 10"),
+        ("no_histories", "no histories"),
     ],
 )
 def test_what_cannot_be_traded_is_refused(fault, says):

@@ -193,8 +193,12 @@ def test_the_same_input_gives_the_same_page(page, result):
 def test_a_backtest_without_trades_has_a_page():
     """A strategy that never trades is a result too."""
     quiet = strategy(decision={"threshold": 0.9999, "side": "long"})
-    bars, told, _, instruments = random_case(7)
-    made = run_backtest(bars, told, quiet, instruments)
+    histories, _, instruments = random_case(7)
+    silent = {
+        name: replace(h, signals=h.signals.with_columns(side=pl.lit(0, dtype=pl.Int8)))
+        for name, h in histories.items()
+    }
+    made = run_backtest(silent, quiet, instruments)
     assert made.trades.is_empty()
     text = own_text(build_tear_sheet(made, strategy=quiet, provenance=PROVENANCE))
     assert "Last 0 of 0 trades" in text
