@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
+import numpy.typing as npt
 
 _NORMAL = NormalDist()
 _EULER = 0.577_215_664_901_532_9
@@ -111,15 +112,55 @@ def deflated_sharpe(
 
     Notes
     -----
-    Bailey and Lopez de Prado, 2014, as above. The variance over trials is the sample's (n - 1), or
-    that of a worthless trial of this length, 1 / (n_returns - 1), where that is larger: few and
-    similar trials must not make the bar vanish.
+    Bailey and Lopez de Prado, 2014, as above; see `luck_variance` for the variance over trials.
+    """
+    return deflate(
+        sharpe,
+        n_returns=n_returns,
+        n_trials=len(trial_sharpes),
+        gained_variance=gained_variance(np.asarray(trial_sharpes, dtype=np.float64)),
+        skewness=skewness,
+        kurtosis=kurtosis,
+    )
+
+
+def deflate(
+    sharpe: float,
+    *,
+    n_returns: int,
+    n_trials: int,
+    gained_variance: float,
+    skewness: float = 0.0,
+    kurtosis: float = 3.0,
+) -> float | None:
+    """Return the deflated Sharpe ratio where count and variance of the trials are known.
+
+    None below two returns, or where the variance of the Sharpe ratio is not above 0.
     """
     if n_returns < 2:
         return None
-    sampled = float(np.var(trial_sharpes, ddof=1)) if len(trial_sharpes) > 1 else 0.0
-    variance = max(sampled, 1.0 / (n_returns - 1))
-    best = expected_best_sharpe(n_trials=len(trial_sharpes), variance=variance)
+    variance = luck_variance(n_returns=n_returns, gained_variance=gained_variance)
+    best = expected_best_sharpe(n_trials=n_trials, variance=variance)
     return probabilistic_sharpe(
         sharpe, n_returns=n_returns, skewness=skewness, kurtosis=kurtosis, benchmark=best
     )
+
+
+def luck_variance(*, n_returns: int, gained_variance: float) -> float:
+    """Return the variance of worthless trials' Sharpe ratios, as the deflation takes it.
+
+    Notes
+    -----
+    The paper takes the sample's variance over all trials. Two things are stricter here. It is never
+    below that of a worthless trial of this length, 1 / (n_returns - 1): few and similar trials must
+    not make the bar vanish. And trials that did not gain are counted without entering it: one more
+    of them, near the mean of widely spread ones, would narrow the spread by more than its number
+    raises the bar, so that a failure would speak for the other trials.
+    """
+    return max(gained_variance, 1.0 / (n_returns - 1))
+
+
+def gained_variance(sharpes: npt.NDArray[np.float64]) -> float:
+    """Return the sample's variance (n - 1) over the Sharpe ratios above 0; 0 below two."""
+    gained = sharpes[sharpes > 0.0]
+    return float(np.var(gained, ddof=1)) if gained.size > 1 else 0.0

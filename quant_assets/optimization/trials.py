@@ -139,7 +139,7 @@ class Trial:
                 sessions.to_list(), session_returns(result.equity, capital=strategy.capital)
             ),
             ladder={level: _rung(one.metrics) for level, one in sorted(rungs.items())},
-            unfilled=dict(getattr(result, "unfilled", {})),
+            unfilled=dict(result.unfilled),
             trade_hash=content_version(result.trades),
         )
 
@@ -220,6 +220,8 @@ def trials_frame(trials: Sequence[Trial]) -> pl.DataFrame:
     rows = [
         {
             "trial_id": trial.trial_id,
+            "strategy": trial.strategy,
+            "sweep": trial.sweep,
             "config": canonical_json(dict(trial.config)),
             "data_hash": trial.data_hash,
             "code_version": trial.code_version,

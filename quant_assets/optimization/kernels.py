@@ -1,0 +1,79 @@
+"""Combinatorially symmetric cross-validation on arrays: each way to halve the blocks."""
+
+import numpy as np
+from numba import njit
+
+_FLAT = 1e-12
+"""Variance over mean square at or below which returns do not vary."""
+
+
+@njit(cache=True, nogil=True)
+def score_halves(
+    sums: np.ndarray, squares: np.ndarray, halves: np.ndarray, n_rows: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return, of each split, which trial is best in sample and where it stands out of sample.
+
+    Parameters
+    ----------
+    sums, squares : float64 array of shape (n_blocks, n_trials)
+        Sums of the returns of a block, and of their squares.
+    halves : int64 array of shape (n_splits, n_blocks)
+        A split a row, in lexicographic order: first the blocks in sample, then the others. What
+        is in sample in row i is out of sample in the i-th row from the end.
+    n_rows : int
+        Returns of a half, at least 2.
+
+    Returns
+    -------
+    best : int64 array of shape (n_splits,)
+        The trial; of several that are best, the first.
+    n_below, n_equal : int64 array of shape (n_splits,)
+        Trials with a lower Sharpe ratio than its own out of sample, and with just that one, itself
+        among them.
+    """
+    n_splits, n_blocks = halves.shape
+    best = np.empty(n_splits, dtype=np.int64)
+    n_below = np.empty(n_splits, dtype=np.int64)
+    n_equal = np.empty(n_splits, dtype=np.int64)
+    inside = np.empty(sums.shape[1])
+    outside = np.empty(sums.shape[1])
+    n_half = n_blocks // 2
+    for split in range(n_splits // 2):
+        mirror = n_splits - 1 - split
+        _score_half(sums, squares, halves[split, :n_half], n_rows, inside)
+        _score_half(sums, squares, halves[split, n_half:], n_rows, outside)
+        best[split] = np.argmax(inside)
+        best[mirror] = np.argmax(outside)
+        n_below[split], n_equal[split] = _place(outside, best[split])
+        n_below[mirror], n_equal[mirror] = _place(inside, best[mirror])
+    return best, n_below, n_equal
+
+
+@njit(cache=True, nogil=True)
+def _score_half(
+    sums: np.ndarray, squares: np.ndarray, blocks: np.ndarray, n_rows: int, scores: np.ndarray
+) -> None:
+    """Write each trial's signed square of mean over standard deviation, up to a factor.
+
+    It orders as the Sharpe ratio does. Returns that do not vary have 0: nothing was risked.
+    """
+    for trial in range(sums.shape[1]):
+        total = 0.0
+        square = 0.0
+        for place in range(blocks.shape[0]):
+            total += sums[blocks[place], trial]
+            square += squares[blocks[place], trial]
+        centred = square - total * total / n_rows
+        varies = centred > _FLAT * square
+        scores[trial] = total * abs(total) / centred if varies else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _place(scores: np.ndarray, trial: int) -> tuple[int, int]:
+    """Return how many scores lie below a trial's, and how many are equal to it."""
+    below = 0
+    equal = 0
+    for other in range(scores.shape[0]):
+        below += scores[other] < scores[trial]
+        equal += scores[other] == scores[trial]
+    return below, equal
