@@ -1,12 +1,13 @@
 """The lease queue of the state database: any number of workers, no job given to two at once.
 
 A worker claims jobs for a while, the lease, and renews it while it works. A job whose lease has run
-out goes back to `pending`: its worker was killed, or lost the database. One that was lost so three
-times is `failed`, for it may be what kills them. After a first loss a job is only given out alone,
-so that those claimed beside a deadly one are not taken for deadly too. What a job gives is
-content, known by the job's id: a result that is recorded again replaces itself.
+out goes back to `pending`: its worker was killed, or lost the database. From then on it is only
+given out alone, so that what was claimed beside a deadly job is not taken for deadly too. One that
+three workers did not come back from while they held nothing else is `failed`. What a job gives is
+content, known by the job's id: a result that is recorded again changes nothing.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from quant_assets.storage.state import State, dialect_of
 from quant_assets.storage.state_tables import JOBS, SWEEP_CELLS, TRIALS
 
 MOST_LOST = 3
-"""A job that so many workers did not come back from is failed."""
+"""A job that so many workers did not come back from, each holding it alone, is failed."""
 
 
 class JobState(StrEnum):
@@ -47,15 +48,15 @@ class Job:
         The strategy as JSON values.
     code_version
         Code that it is computed by: workers of other code leave it alone.
-    lost
-        How many workers did not come back from it.
+    kin
+        What it shares costly work by, such as the model of several cells; empty for none.
     """
 
     job_id: str
     sweep: str
     config: Mapping[str, Any]
     code_version: str
-    lost: int = 0
+    kin: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,15 @@ class JobQueue:
         self._inode = self._file.stat().st_ino if self._file else 0
 
     def claim(
-        self, worker: str, *, most: int, now: float, lease_s: float, code: str, sweep: str | None
+        self,
+        worker: str,
+        *,
+        most: int,
+        now: float,
+        lease_s: float,
+        code: str,
+        sweep: str | None = None,
+        prefers: str = "",
     ) -> list[Job]:
         """Take up to `most` pending jobs for `lease_s` seconds, in the order of their places.
 
@@ -126,14 +135,18 @@ class JobQueue:
             Code version of the worker.
         sweep
             Only jobs of this sweep; None for those of all.
+        prefers
+            Kin of which the worker has the costly work at hand: they come first, and those last
+            whose kin another is at work on.
         """
         fresh = (JOBS.c.state == JobState.PENDING) & (JOBS.c.code_version == code)
         if sweep is not None:
             cells = sa.select(SWEEP_CELLS.c.job_id).where(SWEEP_CELLS.c.sweep == sweep)
             fresh &= JOBS.c.job_id.in_(cells)
         with self._transaction("claim jobs of") as connection:
-            jobs = _take(connection, worker, fresh & (JOBS.c.lost == 0), most, now + lease_s)
-            return jobs or _take(connection, worker, fresh, 1, now + lease_s)
+            order, until = _order(prefers), now + lease_s
+            jobs = _take(connection, worker, fresh & ~JOBS.c.is_suspect, order, most, until)
+            return jobs or _take(connection, worker, fresh, order, 1, until)
 
     def renew(self, worker: str, *, now: float, lease_s: float) -> int:
         """Prolong all leases of a worker; return how many it has."""
@@ -167,21 +180,13 @@ class JobQueue:
         over = JOBS.c.lease_until < now
         if dead is not None:
             over |= JOBS.c.worker == dead
-        is_last = JOBS.c.lost + 1 >= MOST_LOST
-        reason = f"{MOST_LOST} workers did not come back from it: it may be what kills them"
-        statement = (
-            sa.update(JOBS)
-            .where((JOBS.c.state == JobState.RUNNING) & over)
-            .values(
-                state=sa.case((is_last, JobState.FAILED), else_=JobState.PENDING),
-                message=sa.case((is_last, reason), else_=JOBS.c.message),
-                lost=JOBS.c.lost + 1,
-                worker=None,
-                lease_until=None,
-            )
-        )
+        is_over = (JOBS.c.state == JobState.RUNNING) & over
         with self._transaction("take jobs back in") as connection:
-            return int(connection.execute(statement).rowcount)
+            query = sa.select(JOBS.c.worker, JOBS.c.job_id).where(is_over)
+            held: dict[str, list[str]] = defaultdict(list)
+            for worker, job_id in connection.execute(query.with_for_update(skip_locked=True)):
+                held[worker].append(job_id)
+            return sum(_lose(connection, w, ids, is_over) for w, ids in sorted(held.items()))
 
     def record(self, worker: str, finished: Sequence[Finished]) -> None:
         """Store how jobs ended, all together; recorded twice is recorded once.
@@ -192,7 +197,9 @@ class JobQueue:
         rows = [dict(one.row) for one in finished if one.row is not None]
         with self._transaction("record results in") as connection:
             if rows:
-                connection.execute(upsert_of(self._state.engine, TRIALS), rows)
+                insert = dialect_of(self._state.engine).insert(TRIALS)
+                # A trial that stands is this one, and may hold more: other levels of realism.
+                connection.execute(insert.on_conflict_do_nothing(), rows)
             for one in finished:
                 connection.execute(_ending(worker, one))
 
@@ -214,7 +221,7 @@ class JobQueue:
         statement = (
             sa.update(JOBS)
             .where((JOBS.c.state == JobState.FAILED) & JOBS.c.job_id.in_(mine))
-            .values(state=JobState.PENDING, lost=0, message=None)
+            .values(state=JobState.PENDING, is_suspect=False, lost=0, message=None)
         )
         with self._transaction("retry jobs of") as connection:
             return int(connection.execute(statement).rowcount)
@@ -247,22 +254,58 @@ class JobQueue:
         return self._state.transaction(deed)
 
 
-def upsert_of(engine: sa.Engine, table: sa.Table) -> Any:
-    """Return a statement that inserts rows, or replaces those of the same primary key."""
-    keys = [column.name for column in table.primary_key]
-    insert = dialect_of(engine).insert(table)
-    replaced = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
-    return insert.on_conflict_do_update(index_elements=keys, set_=replaced)
+def is_gone(error: StateError) -> bool:
+    """Whether the database could not be reached or written, so that waiting may help."""
+    cause = error.__cause__
+    return cause is None or isinstance(cause, sa.exc.OperationalError | sa.exc.InterfaceError)
+
+
+def _lose(connection: sa.Connection, worker: str, job_ids: Sequence[str], is_over: Any) -> int:
+    """Take back what one worker held; return how many that were, by now."""
+    alone = len(job_ids) == 1
+    values: dict[str, Any] = {
+        "state": JobState.PENDING,
+        "is_suspect": True,
+        "worker": None,
+        "lease_until": None,
+    }
+    if alone:
+        is_last = JOBS.c.lost + 1 >= MOST_LOST
+        reason = f"{MOST_LOST} workers did not come back from it: it may be what kills them"
+        values |= {
+            "state": sa.case((is_last, JobState.FAILED), else_=JobState.PENDING),
+            "message": sa.case((is_last, reason), else_=JOBS.c.message),
+            "lost": JOBS.c.lost + 1,
+        }
+    # Between the look and the change the worker may have come back: only what is still over counts.
+    mine = (JOBS.c.worker == worker) & JOBS.c.job_id.in_(job_ids) & is_over
+    return int(connection.execute(sa.update(JOBS).where(mine).values(values)).rowcount)
+
+
+def _order(prefers: str) -> list[Any]:
+    """Return what pending jobs are taken by: own kin, then kin of nobody, then place."""
+    busy = sa.alias(JOBS)
+    theirs = sa.select(busy.c.kin).where((busy.c.state == JobState.RUNNING) & (busy.c.kin != ""))
+    is_mine = (JOBS.c.kin == prefers) & (JOBS.c.kin != "")
+    return [
+        sa.case((is_mine, 0), (JOBS.c.kin.in_(theirs), 2), else_=1),
+        JOBS.c.place,
+    ]
 
 
 def _take(
-    connection: sa.Connection, worker: str, wanted: Any, most: int, until: float
+    connection: sa.Connection,
+    worker: str,
+    wanted: Any,
+    order: Sequence[Any],
+    most: int,
+    until: float,
 ) -> list[Job]:
     """Mark jobs as a worker's and return them; of those another is marking at once, none."""
     chosen = (
         sa.select(JOBS.c.job_id)
         .where(wanted)
-        .order_by(JOBS.c.place)
+        .order_by(*order)
         .limit(most)
         .with_for_update(skip_locked=True)
     )
@@ -280,12 +323,12 @@ def _take(
             JOBS.c.sweep,
             JOBS.c.config,
             JOBS.c.code_version,
-            JOBS.c.lost,
+            JOBS.c.kin,
             JOBS.c.place,
         )
     )
     rows = sorted(connection.execute(statement).all(), key=lambda row: row.place)
-    return [Job(r.job_id, r.sweep, r.config, r.code_version, r.lost) for r in rows]
+    return [Job(r.job_id, r.sweep, r.config, r.code_version, r.kin) for r in rows]
 
 
 def _ending(worker: str, one: Finished) -> sa.Update:
@@ -318,10 +361,12 @@ def _row(job: Job, place: int) -> dict[str, Any]:
         "job_id": job.job_id,
         "place": place,
         "sweep": job.sweep,
+        "kin": job.kin,
         "config": dict(job.config),
         "code_version": job.code_version,
         "state": JobState.PENDING,
         "attempts": 0,
+        "is_suspect": False,
         "lost": 0,
     }
 

@@ -97,10 +97,12 @@ JOBS = sa.Table(
     sa.Column("job_id", sa.String, primary_key=True),
     sa.Column("place", sa.BigInteger, nullable=False),
     sa.Column("sweep", sa.String, nullable=False),
+    sa.Column("kin", sa.String, nullable=False),
     sa.Column("config", sa.JSON, nullable=False),
     sa.Column("code_version", sa.String, nullable=False),
     sa.Column("state", sa.String, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("is_suspect", sa.Boolean, nullable=False),
     sa.Column("lost", sa.Integer, nullable=False),
     sa.Column("worker", sa.String),
     sa.Column("lease_until", sa.Float),
@@ -111,5 +113,7 @@ JOBS = sa.Table(
 )
 """The queue: what is to be computed, by whom, until when (seconds of the epoch), and its trial.
 
-`attempts` counts claims, `lost` those whose worker never came back; `sweep` is the first to ask.
+`attempts` counts claims; a suspect is given out alone since a worker that held it never came back,
+and `lost` counts those that held nothing else. `sweep` is the first to ask; jobs of one `kin` share
+costly work, such as a model.
 """

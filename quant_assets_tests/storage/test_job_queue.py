@@ -90,13 +90,14 @@ class QueueLaws(RuleBasedStateMachine):
         assert self.queue.enqueue([job(n) for n in numbers]) == len(added)
         for n in numbers:
             new = {"state": "pending", "lost": 0, "attempts": 0, "worker": None, "until": None}
+            new["is_suspect"] = False
             self.jobs.setdefault(job(n).job_id, new)
 
     @rule(worker=st.sampled_from(WORKERS), most=st.integers(1, 4))
     def claim(self, worker: str, most: int) -> None:
-        """Pending jobs never lost come first, in order; one that was lost comes alone."""
+        """Pending jobs come in order; a suspect comes last, and alone."""
         pending = [name for name, j in self.jobs.items() if j["state"] == "pending"]
-        fresh = [name for name in pending if not self.jobs[name]["lost"]]
+        fresh = [name for name in pending if not self.jobs[name]["is_suspect"]]
         wanted = fresh[:most] if fresh else pending[:1]
         got = self.queue.claim(
             worker, most=most, now=self.now, lease_s=LEASE_S, code="c", sweep=None
@@ -125,7 +126,7 @@ class QueueLaws(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0.5, 15.0))
     def wait(self, seconds: float) -> None:
-        """Time goes on; leases that ran out are taken back, the third loss fails a job."""
+        """Time goes on; leases that ran out are taken back, a third loss alone fails a job."""
         self.now += seconds
         over = [j for j in self._running() if j["until"] < self.now]
         assert self.queue.take_back(now=self.now) == len(over)
@@ -159,7 +160,7 @@ class QueueLaws(RuleBasedStateMachine):
     def says_what_the_dict_says(self) -> None:
         """State, holder, lease and losses agree; each completed job has one trial."""
         stored = rows_of(self.state)
-        keys = ("state", "worker", "lost", "attempts")
+        keys = ("state", "worker", "is_suspect", "lost", "attempts")
         assert {n: tuple(r[k] for k in keys) for n, r in stored.items()} == {
             n: tuple(j[k] for k in keys) for n, j in self.jobs.items()
         }
@@ -176,10 +177,11 @@ class QueueLaws(RuleBasedStateMachine):
         return [one for one in self.jobs.values() if one["state"] == "running"]
 
     def _lose(self, jobs: list[dict[str, Any]]) -> None:
+        holders = [one["worker"] for one in jobs]
         for one in jobs:
-            one["lost"] += 1
+            one["lost"] += holders.count(one["worker"]) == 1
             state = "failed" if one["lost"] >= 3 else "pending"
-            one |= {"state": state, "worker": None, "until": None}
+            one |= {"state": state, "worker": None, "until": None, "is_suspect": True}
 
 
 TestQueueLaws = QueueLaws.TestCase
@@ -229,12 +231,25 @@ def test_a_worker_takes_only_what_its_code_and_its_sweep_ask_for(tmp_path: Path)
     state.close()
 
 
+def test_a_worker_keeps_to_the_kin_that_it_has_at_hand(tmp_path: Path) -> None:
+    """Two workers share three models so that none is fitted by both while there is another."""
+    state, queue = open_queue(tmp_path)
+    kin = "xxyyzz"
+    queue.enqueue(Job(f"job{n}", "s", {}, "c", kin[n]) for n in range(6))
+    asked = {"most": 1, "now": 0.0, "lease_s": LEASE_S, "code": "c"}
+    taken = []
+    for worker, prefers in ("a", ""), ("b", ""), ("a", "x"), ("b", "y"), ("a", "x"), ("b", "y"):
+        taken += [one.job_id for one in queue.claim(worker, prefers=prefers, **asked)]
+    assert taken == ["job0", "job2", "job1", "job3", "job4", "job5"]
+    state.close()
+
+
 def test_a_job_that_kills_its_workers_is_failed_with_the_reason(tmp_path: Path) -> None:
     """What was claimed beside it is not: after a first loss each is given out alone."""
     state, queue = open_queue(tmp_path)
     queue.enqueue(job(n) for n in range(5))
     deadly, now = job(2).job_id, 0.0
-    for _ in range(20):
+    for _ in range(30):
         now += 100.0
         queue.take_back(now=now)
         jobs = queue.claim("w", most=5, now=now, lease_s=LEASE_S, code="c", sweep=None)
