@@ -8,8 +8,9 @@ from quant_assets.bars.footprint_tables import FootprintRules
 from quant_assets.market.tick_size import price_name
 from quant_assets.reports.ladder import Ladder, build_ladder, price_span, quantity
 from quant_assets.reports.numbers import count, exact, script_json
+from quant_assets.reports.page import render
 from quant_assets.reports.pictures import BLUE, RED
-from quant_assets.reports.templates import FOOTPRINT, render
+from quant_assets.reports.templates import FOOTPRINT
 
 MOST_BARS = 240
 _MOST_CELLS = 6_000

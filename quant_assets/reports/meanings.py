@@ -49,12 +49,25 @@ LEADERBOARD = {
     "dsr": "deflated",
     "pbo": "overfitting",
     "min_track": "sessions needed",
+    "n_sessions": "sessions",
     "n_trials": "trials",
+    "n_trades": "trades",
+    "net": "net",
+    "max_drawdown": "drawdown",
+    "realism": "realism",
+    "sharpe_ideal": "Sharpe ideal",
+    "sharpe_spread": "Sharpe spread",
+    "sharpe_latency": "Sharpe latency",
+    "sharpe_full": "Sharpe full",
     "quality_share": "sound data",
     "is_stale": "state",
+    "sweep": "sweep",
     "trial_id": "trial",
     "data_version": "data",
     "model_version": "model",
     "code_version": "code",
 }
-"""Columns of the leaderboard in the order of its page, and what they are called there."""
+"""Columns of the leaderboard in the order of its page, and what they are called there.
+
+Those that the table does not have are left out; columns without a title here come last.
+"""

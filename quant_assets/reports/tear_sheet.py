@@ -2,29 +2,39 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import polars as pl
 
 from quant_assets.backtests.engine import Result
 from quant_assets.backtests.metrics import session_returns
-from quant_assets.reports.charts import build_charts
-from quant_assets.reports.meanings import COSTS, FILLS, METRICS
-from quant_assets.reports.numbers import (
-    amount,
-    count,
-    digits_needed,
-    instant,
-    percent,
-    price,
-    script_json,
+from quant_assets.lineage.fingerprint import combined_version
+from quant_assets.optimization.trials import Rung
+from quant_assets.reports.charts import (
+    account_sections,
+    cost_section,
+    exposure_section,
+    return_sections,
+    trade_sections,
 )
-from quant_assets.reports.templates import TEAR_SHEET, render
+from quant_assets.reports.drawdowns import drawdown_section
+from quant_assets.reports.meanings import FILLS, METRICS
+from quant_assets.reports.numbers import amount, count, percent, price, script_json
+from quant_assets.reports.page import render
+from quant_assets.reports.sections import Section, script_charts
+from quant_assets.reports.stability import Stability, stability_sections
+from quant_assets.reports.tear_tables import (
+    ladder_section,
+    monthly_section,
+    regime_section,
+    trades_section,
+    unfilled_section,
+)
+from quant_assets.reports.templates import TEAR_SHEET
+from quant_assets.reports.trade_charts import price_sections
+from quant_assets.signals.sources import RandomSignal
 from quant_assets.signals.strategy import Strategy
 
-N_TRADES_SHOWN = 200
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MOST_INPUTS = 1000
 _PERCENTS = (
     "total_return", "cagr", "volatility", "max_drawdown", "hit_rate", "exposure",
 )  # fmt: skip
@@ -54,79 +64,101 @@ class Provenance:
 
 
 def build_tear_sheet(
-    result: Result, *, strategy: Strategy, provenance: Provenance, currency: str = "USD"
+    result: Result,
+    *,
+    strategy: Strategy,
+    provenance: Provenance,
+    currency: str = "USD",
+    prices: Mapping[str, pl.DataFrame] | None = None,
+    regimes: pl.DataFrame | None = None,
+    ladder: Mapping[str, Rung] | None = None,
+    stability: Stability | None = None,
 ) -> str:
     """Return the page as HTML; the same input gives the same bytes.
 
     plotly.js stands in it once, its charts have fixed ids, and its content policy forbids every
     request.
+
+    Parameters
+    ----------
+    prices
+        By symbol the bars it was traded on, columns bar_start and close: trades are marked on them.
+    regimes
+        Columns trade_id and regime, where regimes are known.
+    ladder
+        By realism level what the same strategy gave there, as a trial keeps it.
+    stability
+        Its neighbours, where it is a trial of a sweep.
     """
     from plotly.offline import get_plotlyjs
 
-    returns = _session_table(result, strategy)
-    charts = build_charts(result, returns, currency=currency)
-    symbols = sorted(result.costs)
-    shown = result.trades.tail(N_TRADES_SHOWN)
-    days = [day.isoformat() for day in returns["session"]]
-    span = f"{min(days)} to {max(days)}" if days else "no session"
+    sections = _sections(
+        result,
+        _session_table(result, strategy),
+        currency=currency,
+        prices=prices or {},
+        regimes=regimes,
+        ladder=ladder or {},
+        stability=stability,
+    )
     return render(
         TEAR_SHEET,
         title=f"Tear sheet: {strategy.name}",
-        subtitle=(
-            f"{', '.join(symbols)} at {strategy.timeframe}, {span}, out of sample, "
-            f"realism {result.realism.value} ({FILLS[result.realism]})"
-        ),
+        subtitle=_subtitle(result, strategy),
         synthetic=provenance.synthetic,
         metrics=_metrics(result, currency),
-        charts=charts,
-        charts_json=script_json(charts),
-        months=_MONTHS,
-        monthly=_monthly(returns),
-        currency=currency,
-        costs=[(t, amount(result.metrics[name]), m) for name, (t, m) in COSTS.items()],
-        trades_title=f"Last {shown.height} of {count(result.trades.height)} trades",
-        trade_columns=_TRADE_COLUMNS,
-        text_columns=_TEXT_COLUMNS,
-        trades=_trade_rows(shown),
+        sections=sections,
+        charts_json=script_json(script_charts(sections)),
         provenance=_provenance_rows(result, strategy, provenance),
-        inputs=sorted(provenance.data_versions.items()),
+        inputs=sorted(provenance.data_versions.items())[:_MOST_INPUTS],
         plotly_js=get_plotlyjs(),
     )
 
 
-_TRADE_COLUMNS = (
-    "trade", "symbol", "side", "entry (UTC)", "exit (UTC)", "qty", "entry price", "exit price",
-    "reason", "gross", "costs", "net", "mae", "mfe",
-)  # fmt: skip
-
-
-_TEXT_COLUMNS = frozenset({"trade", "symbol", "side", "entry (UTC)", "exit (UTC)", "reason"})
-
-
-def _trade_rows(trades: pl.DataFrame) -> list[list[str]]:
-    """Return trades as text, the prices of a symbol with the same digits."""
-    digits = {
-        str(symbol): digits_needed([*own["entry_price"], *own["exit_price"]])
-        for (symbol,), own in trades.group_by("symbol")
-    }
-    return [_trade_cells(row, digits[row["symbol"]]) for row in trades.iter_rows(named=True)]
-
-
-def _trade_cells(row: Mapping[str, Any], digits: int) -> list[str]:
-    """Return one trade as text."""
-    costs = row["spread_cost"] + row["fees"] + row["latency_cost"] + row["slippage"]
-    return [
-        row["trade_id"],
-        row["contract"] or row["symbol"],
-        row["side"],
-        instant(row["entry_ts"]),
-        instant(row["exit_ts"]),
-        price(row["qty"]),
-        amount(row["entry_price"], digits),
-        amount(row["exit_price"], digits),
-        row["exit_reason"],
-        *(amount(value) for value in (row["gross"], costs, row["net"], row["mae"], row["mfe"])),
+def _sections(
+    result: Result,
+    returns: pl.DataFrame,
+    *,
+    currency: str,
+    prices: Mapping[str, pl.DataFrame],
+    regimes: pl.DataFrame | None,
+    ladder: Mapping[str, Rung],
+    stability: Stability | None,
+) -> list[Section]:
+    """Return the parts of the page; what needs a trade is left out where there is none."""
+    account = [
+        *account_sections(result, currency=currency),
+        drawdown_section(result.equity),
+        monthly_section(returns),
+        *return_sections(result, returns),
+        exposure_section(result),
     ]
+    trades = [
+        *price_sections(result.trades, prices),
+        *trade_sections(result, currency=currency),
+        cost_section(result.metrics, currency=currency),
+        *([] if regimes is None else [regime_section(result.trades, regimes, currency=currency)]),
+    ]
+    if result.trades.is_empty():
+        trades = [Section("Trades", note="No trade was made: there is nothing to draw or charge.")]
+    return [
+        *account,
+        *trades,
+        *([ladder_section(ladder, own=result.realism, currency=currency)] if ladder else []),
+        *([] if stability is None else stability_sections(stability)),
+        unfilled_section(result.unfilled),
+        trades_section(result),
+    ]
+
+
+def _subtitle(result: Result, strategy: Strategy) -> str:
+    """Say what was traded, when, and how real the fills are."""
+    days = [day.isoformat() for day in result.equity["session"].unique()]
+    span = f"{min(days)} to {max(days)}" if days else "no session"
+    return (
+        f"{', '.join(sorted(result.costs))} at {strategy.timeframe}, {span}, out of sample, "
+        f"realism {result.realism.value} ({FILLS[result.realism]})"
+    )
 
 
 def _metrics(result: Result, currency: str) -> list[tuple[str, str, str]]:
@@ -152,27 +184,15 @@ def _session_table(result: Result, strategy: Strategy) -> pl.DataFrame:
     return pl.DataFrame({"session": sessions, "return": values})
 
 
-def _monthly(returns: pl.DataFrame) -> list[tuple[str, list[str], str]]:
-    """Return year, its twelve months and the year, compounded, in percent."""
-    rows = []
-    by_year: dict[int, dict[int, list[float]]] = {}
-    for session, value in returns.iter_rows():
-        by_year.setdefault(session.year, {}).setdefault(session.month, []).append(value)
-    for year, months in sorted(by_year.items()):
-        cells = [_compounded(months.get(month)) for month in range(1, 13)]
-        rows.append((str(year), cells, _compounded([v for m in months.values() for v in m])))
-    return rows
-
-
-def _compounded(values: list[float] | None) -> str:
-    """Return the compounded return in percent, empty where there is none."""
-    return "" if values is None else f"{100.0 * (float(np.prod(1.0 + np.array(values))) - 1.0):.2f}"
-
-
-def _market_seed(provenance: Provenance) -> list[tuple[str, str]]:
-    """Return the seed of a synthetic market; a real one has none."""
-    seed = provenance.market_seed
-    return [] if seed is None else [("seed of the synthetic market", str(seed))]
+def _seeds(strategy: Strategy, provenance: Provenance) -> list[tuple[str, str]]:
+    """Return every seed that the result hangs on."""
+    seeds = [("seed of the booster", strategy.seed)] if strategy.learns else []
+    if isinstance(strategy.signal, RandomSignal):
+        seeds.append(("seed of the random signal", strategy.signal.seed))
+    seeds.append(("seed of the latency's draws", strategy.execution.seed))
+    if provenance.market_seed is not None:
+        seeds.append(("seed of the synthetic market", provenance.market_seed))
+    return [(name, str(seed)) for name, seed in seeds]
 
 
 def _provenance_rows(
@@ -184,13 +204,15 @@ def _provenance_rows(
         f" and {price(10_000.0 * c.fee_ratio)} bp a side"
         for symbol, c in sorted(result.costs.items())
     ]
+    n_inputs = len(provenance.data_versions)
+    cut = f"; the first {_MOST_INPUTS} are listed" if n_inputs > _MOST_INPUTS else ""
     return [
         ("command", provenance.command),
         ("run", result.run_hash),
+        ("data version", f"{combined_version(provenance.data_versions)} of {n_inputs} inputs{cut}"),
         ("model version", provenance.model_version or "-"),
         ("code version", provenance.code_version),
-        ("seed of the booster", str(strategy.seed)),
-        *_market_seed(provenance),
+        *_seeds(strategy, provenance),
         ("charged", "; ".join(charged)),
         ("strategy", strategy.canonical_json()),
     ]

@@ -1,113 +1,110 @@
-"""HTML of the pages, as constants: pure code opens no file, and a page loads none."""
+"""HTML of the pages, as constants."""
 
-from jinja2 import Environment, StrictUndefined
-
-CONTENT_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; font-src data:; form-action 'none'; base-uri 'none'"
-)
-"""A browser holds the page to it: no request leaves, whatever a script should try."""
-
-HEAD = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{{ policy }}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{{ title }}</title>
-<style>
-body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem auto; max-width: 1180px; }
-body { color: #1c1f23; background: #fff; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 1.6rem; }
-h1 { overflow-wrap: anywhere; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .6rem; border-bottom: 1px solid #e3e6ea; text-align: right; }
-th, td { white-space: nowrap; }
-th:first-child, td:first-child, .text, .stale { text-align: left; }
-thead th { border-bottom: 2px solid #8a8f98; }
-.prose { text-align: left; white-space: normal; }
-.sortable th { cursor: pointer; } .sortable th:hover { text-decoration: underline; }
-.sortable th[aria-sort="descending"]::after { content: " \\2193"; }
-.sortable th[aria-sort="ascending"]::after { content: " \\2191"; }
-.chart { width: 100%; height: 320px; } .scroll { overflow-x: auto; }
-.dense { font-size: 12px; } .dense th, .dense td { padding: .15rem .45rem; }
-.metrics { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); }
-.metrics { gap: .1rem 1.5rem; font-variant-numeric: tabular-nums; }
-.metrics div { display: flex; justify-content: space-between; border-bottom: 1px solid #e3e6ea; }
-.synthetic { color: #c00000; font-weight: 700; } .stale { color: #8a5a00; }
-footer { margin-top: 2rem; color: #4a4f57; font-size: 12px; overflow-wrap: anywhere; }
-footer td, footer th { white-space: normal; text-align: left; vertical-align: top; }
-footer th { min-width: 7rem; } summary { cursor: pointer; margin: .6rem 0; }
-</style>
-</head>
-"""
+from quant_assets.reports.page import DRAWING, HEAD, OPENING, SECTIONS, SORTING
 
 TEAR_SHEET = (
     HEAD
-    + """<body>
-<h1>{{ title }}</h1>
-<p>{{ subtitle }}{% if synthetic %}
-<span class="synthetic">synthetic data</span>{% endif %}</p>
-<h2>Metrics</h2>
+    + OPENING
+    + """<h2>Metrics</h2>
 <div class="metrics" id="metrics">
 {% for name, value, meaning in metrics -%}
 <div title="{{ meaning }}"><span>{{ name }}</span><span>{{ value }}</span></div>
 {% endfor %}</div>
-{% for chart in charts %}<h2>{{ chart.title }}</h2>
-<div class="chart" id="{{ chart.id }}"></div>
-{% endfor %}<h2>Monthly returns, %</h2>
-<div class="scroll"><table id="monthly">
-<thead><tr><th>year</th>{% for month in months %}<th>{{ month }}</th>{% endfor %}<th>all</th></tr>
-</thead>
-<tbody>{% for year, cells, total in monthly %}<tr><td>{{ year }}</td>
-{%- for cell in cells %}<td>{{ cell }}</td>{% endfor %}<td>{{ total }}</td></tr>
-{% endfor %}</tbody></table></div>
-<h2>Costs, {{ currency }}</h2>
-<table id="costs"><tbody>{% for name, value, meaning in costs %}
-<tr><td>{{ name }}</td><td>{{ value }}</td><td class="prose">{{ meaning }}</td></tr>
-{%- endfor %}
-</tbody></table>
-<h2>{{ trades_title }}</h2>
-<div class="scroll"><table id="trades" class="dense">
-<thead><tr>{% for name in trade_columns %}<th
-{%- if name in text_columns %} class="text"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>{% for row in trades %}<tr>
-{%- for cell in row %}<td
-{%- if trade_columns[loop.index0] in text_columns %} class="text"{% endif %}>{{ cell }}</td>
-{%- endfor %}</tr>
-{% endfor %}</tbody></table></div>
-<footer id="provenance">
+"""
+    + SECTIONS
+    + """<footer id="provenance">
 <h2>Provenance</h2>
 {% if synthetic %}<p class="synthetic">synthetic: no market made these prices</p>{% endif %}
-<table><tbody>{% for name, value in provenance %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
-{% endfor %}</tbody></table>
+<div class="scroll"><table><tbody>{% for name, value in provenance %}
+<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
+{%- endfor %}
+</tbody></table></div>
 <details><summary>Data versions of {{ inputs | length }} inputs</summary>
 <table><tbody>{% for name, value in inputs %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
 {% endfor %}</tbody></table></details>
 </footer>
-<script>{{ plotly_js | safe }}</script>
-<script>
-const charts = {{ charts_json | safe }};
-// Named one by one: the default buttons offer to upload the chart.
-const buttons = [["toImage", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
-const config = {displaylogo: false, responsive: true, modeBarButtons: buttons};
-for (const chart of charts) {
-  Plotly.newPlot(chart.id, chart.data, chart.layout, config);
+"""
+    + DRAWING
+    + SORTING
+    + """</body>
+</html>
+"""
+)
+
+SWEEP = (
+    HEAD
+    + OPENING
+    + """<div class="metrics" id="summary">
+{% for name, value, meaning in summary -%}
+<div title="{{ meaning }}"><span>{{ name }}</span><span>{{ value }}</span></div>
+{% endfor %}</div>
+{% if pairs %}<h2>Heat map: {{ metric }} by two keys</h2>
+<p class="controls">
+{%- for name, told, choices in pickers %}
+<label>{{ told }} <select id="{{ name }}">
+{%- for choice in choices %}<option value="{{ choice }}">{{ choice }}</option>{% endfor -%}
+</select></label>
+{%- endfor %}</p>
+<p class="note" id="heat_note"></p>
+<div class="chart tall" id="heat"></div>
+{% endif %}"""
+    + SECTIONS
+    + """<footer>{{ footer }}</footer>
+"""
+    + DRAWING
+    + """{% if pairs %}<script>
+const heat = {{ heat_json | safe }};
+const pairs = heat.pairs;
+const chosen = (id) => document.getElementById(id).value;
+const turn = (rows) => rows[0].map((_, column) => rows.map((row) => row[column]));
+const drawHeat = () => {
+  const [across, up, statistic] = [chosen("across"), chosen("up"), chosen("statistic")];
+  const note = document.getElementById("heat_note");
+  const pair = pairs.find((one) => one.keys.includes(across) && one.keys.includes(up));
+  if (across === up || !pair) { note.textContent = "Choose two keys that differ."; return; }
+  // A pair is stored once, its first key across.
+  const isTurned = pair.keys[0] !== across;
+  const fit = (rows) => (isTurned ? turn(rows) : rows);
+  const [values, counts] = [fit(pair[statistic]), fit(pair.counts)];
+  const rest = pair.others.length ? `, whatever ${pair.others.join(", ")}` : "";
+  note.textContent = `Each cell is the ${statistic} of ${heat.metric} over its completed ` +
+    `trials${rest}; white cells have none.`;
+  const known = values.flat().filter((value) => value !== null);
+  const reach = Math.max(...known.map(Math.abs)) || 1;
+  const isSigned = known.some((value) => value < 0);
+  const trace = {
+    type: "heatmap", z: values, customdata: counts, xgap: 1, ygap: 1, hoverongaps: false,
+    x: pair.labels[isTurned ? 1 : 0], y: pair.labels[isTurned ? 0 : 1],
+    // Red stands only where something is negative.
+    colorscale: isSigned ? heat.signed : heat.unsigned, zmin: isSigned ? -reach : 0, zmax: reach,
+    colorbar: {title: {text: heat.metric, side: "right"}, thickness: 14},
+    hovertemplate: `${across} %{x}<br>${up} %{y}<br>${statistic} %{z:.4g}` +
+      "<br>%{customdata} trials<extra></extra>",
+  };
+  const axis = (name) => ({type: "category", title: {text: name}, automargin: true});
+  const layout = {
+    margin: {l: 76, r: 16, t: 34, b: 54}, font: heat.font, plot_bgcolor: "#fff",
+    xaxis: axis(across), yaxis: axis(up),
+  };
+  Plotly.react("heat", [trace], layout, config);
+};
+document.getElementById("up").selectedIndex = 1;
+for (const id of ["across", "up", "statistic"]) {
+  document.getElementById(id).addEventListener("change", drawHeat);
 }
+drawHeat();
 </script>
-</body>
+{% endif %}"""
+    + SORTING
+    + """</body>
 </html>
 """
 )
 
 FOOTPRINT = (
     HEAD
-    + """<body>
-<h1>{{ title }}</h1>
-<p>{{ subtitle }}{% if synthetic %}
-<span class="synthetic">synthetic data</span>{% endif %}</p>
-<div id="ladder"></div>
+    + OPENING
+    + """<div id="ladder"></div>
 <p>Drag to move, scroll to zoom, double-click to go back; point at a row for its figures.</p>
 <table id="rules"><tbody>{% for name, meaning in rules %}
 <tr><td>{{ name }}</td><td class="prose">{{ meaning }}</td></tr>
@@ -129,10 +126,28 @@ Plotly.newPlot("ladder", chart.data, chart.layout, config);
 
 LEADERBOARD = (
     HEAD
-    + """<body>
-<h1>{{ title }}</h1>
-<p>{{ subtitle }}{% if synthetic %}
-<span class="synthetic">synthetic data</span>{% endif %}</p>
+    + OPENING
+    + """{% if figure.marks %}<h2>Sharpe ratio and what is left of it</h2>
+<p class="note">{{ figure.note }}</p>
+<div class="scroll"><svg class="marks" id="marks" role="img" aria-label="{{ figure.label }}"
+ viewBox="0 0 {{ figure.width }} {{ figure.height }}">
+{% for line in figure.lines -%}
+<line x1="{{ line.x1 }}" y1="{{ line.y1 }}" x2="{{ line.x2 }}" y2="{{ line.y2 }}"
+ stroke="{{ line.colour }}"{% if line.dashed %} stroke-dasharray="5 4"{% endif %}/>
+{% endfor %}{% for text in figure.texts -%}
+<text x="{{ text.x }}" y="{{ text.y }}" text-anchor="{{ text.anchor }}"
+{%- if text.turned %} transform="rotate(-90 {{ text.x }} {{ text.y }})"{% endif %}>
+{{- text.text }}</text>
+{% endfor %}{% for mark in figure.marks -%}
+{% if mark.href %}<a href="{{ mark.href }}">{% endif -%}
+<circle cx="{{ mark.x }}" cy="{{ mark.y }}" r="5" data-trial="{{ mark.trial }}"
+ fill="{{ mark.fill }}" stroke="{{ mark.stroke }}" stroke-width="1.5"><title>
+{{- mark.hint }}</title></circle>
+{%- if mark.href %}</a>{% endif %}
+{% endfor %}</svg></div>
+{% endif %}<p class="controls"><label>Filter <input type="search" id="filter"
+ placeholder="part of a name or a figure"></label>
+<span id="shown" aria-live="polite">{{ rows | length }} of {{ rows | length }} rows</span></p>
 <div class="scroll"><table id="leaderboard" class="sortable dense">
 <thead><tr>{% for column in columns %}
 <th scope="col" tabindex="0" title="{{ column.name }}: {{ column.meaning }}"
@@ -140,8 +155,8 @@ LEADERBOARD = (
 {%- if column.name == sorted_by %} aria-sort="descending"{% endif %}>{{ column.title }}</th>
 {%- endfor %}
 </tr></thead>
-<tbody>{% for row in rows %}<tr>
-{%- for cell in row %}
+<tbody>{% for row in rows %}<tr data-trial="{{ row.trial }}"{% if row.old %} class="old"{% endif %}>
+{%- for cell in row.cells %}
 <td data-key="{{ cell.key }}"
 {%- if cell.hint %} title="{{ cell.hint }}"{% endif %}
 {%- if cell.mark %} class="{{ cell.mark }}"{% endif %}>
@@ -150,45 +165,33 @@ LEADERBOARD = (
 {%- endfor %}
 </tr>
 {% endfor %}</tbody></table></div>
-<p>Click a heading to sort by it; a strategy's name leads to its tear sheet.</p>
+<p class="note">Click a heading, or press Enter on it, to sort; a strategy's name leads to its tear
+ sheet. Rows in yellow are stale: something upstream has changed since.</p>
 <h2>Columns</h2>
 <table id="meanings"><tbody>{% for column in columns if column.meaning %}
 <tr><td>{{ column.title }}</td><td class="prose">{{ column.meaning }}</td></tr>
 {%- endfor %}
 </tbody></table>
 <footer>{{ footer }}</footer>
-<script>
-const table = document.getElementById("leaderboard");
-const heads = Array.from(table.tHead.rows[0].cells);
-heads.forEach((head, column) => {
-  const sort = () => {
-    const falling = head.getAttribute("aria-sort") !== "descending";
-    const rows = Array.from(table.tBodies[0].rows);
-    const key = (row) => row.cells[column].dataset.key;
-    const numeric = rows.every((row) => key(row) === "" || !Number.isNaN(Number(key(row))));
-    rows.sort((a, b) => {
-      const [x, y] = [key(a), key(b)];
-      if (x === "" || y === "") { return (x === "") - (y === ""); }
-      const order = numeric ? Number(x) - Number(y) : x.localeCompare(y);
-      return falling ? -order : order;
-    });
-    table.tBodies[0].append(...rows);
-    heads.forEach((other) => other.removeAttribute("aria-sort"));
-    head.setAttribute("aria-sort", falling ? "descending" : "ascending");
-  };
-  head.addEventListener("click", sort);
-  head.addEventListener("keydown", (event) => { if (event.key === "Enter") { sort(); } });
+"""
+    + SORTING
+    + """<script>
+const rows = Array.from(document.querySelectorAll("#leaderboard tbody tr"));
+const marks = Array.from(document.querySelectorAll("#marks circle"));
+document.getElementById("filter").addEventListener("input", (event) => {
+  const wanted = event.target.value.trim().toLowerCase();
+  const kept = new Set();
+  for (const row of rows) {
+    row.hidden = !row.textContent.toLowerCase().includes(wanted);
+    if (!row.hidden) { kept.add(row.dataset.trial); }
+  }
+  for (const mark of marks) {
+    mark.style.visibility = kept.has(mark.dataset.trial) ? "visible" : "hidden";
+  }
+  document.getElementById("shown").textContent = `${kept.size} of ${rows.length} rows`;
 });
 </script>
 </body>
 </html>
 """
 )
-
-
-def render(template: str, **values: object) -> str:
-    """Fill a template; text is escaped, and a value that is missing is an error."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
-    )
-    return environment.from_string(template).render(policy=CONTENT_POLICY, **values)
