@@ -19,6 +19,7 @@ def draw_model_tear(
     calibration: Sequence[Mapping[str, float | int | None]],
     title: str,
     cv_scores: Sequence[Mapping[str, float | None]] = (),
+    importance_unit: str = "importance",
 ) -> bytes:
     """Return importances beside the calibration curve, above the scores of each fold.
 
@@ -33,22 +34,25 @@ def draw_model_tear(
         has none of the first two.
     cv_scores
         The same scores of further folds by cross-validation.
+    importance_unit
+        What an importance counts, as the axis tells it.
     """
     figure = new_figure(_SIZE_INCHES)
     grid = figure.add_gridspec(2, 2, width_ratios=(1.1, 1.0))
     figure.suptitle(title)
-    _draw_importances(figure.add_subplot(grid[:, 0]), importances)
+    _draw_importances(figure.add_subplot(grid[:, 0]), importances, importance_unit)
     _draw_calibration(figure.add_subplot(grid[0, 1]), calibration)
     _draw_folds(figure.add_subplot(grid[1, 1]), fold_scores, cv_scores)
     return as_png(figure)
 
 
-def _draw_importances(axes: Any, importances: Mapping[str, float]) -> None:
+def _draw_importances(axes: Any, importances: Mapping[str, float], unit: str) -> None:
     """Draw the most important features as bars, the first on top."""
     ranked = sorted(importances.items(), key=lambda item: (-item[1], item[0]))
     shown = [(name, value) for name, value in ranked if value > 0.0][:_MOST_FEATURES][::-1]
     axes.barh([name for name, _ in shown], [value for _, value in shown], color=BLUE)
     axes.tick_params(axis="y", labelsize=7)
+    axes.set_xlabel(unit)
     axes.set_title(f"importance: {len(shown)} of {len(ranked)} features", fontsize=9)
     if not shown:
         axes.text(0.5, 0.5, "the estimator tells none", ha="center", transform=axes.transAxes)

@@ -19,6 +19,15 @@ TEAR = "model_tear.png"
 """File name of the picture of a model."""
 
 
+_IMPORTANCES = {
+    "lightgbm": "gain in log loss, all splits",
+    "xgboost": "gain in log loss, all splits",
+    "random_forest": "share of the impurity's decrease",
+    "logistic_regression": "amount of the coefficient, a standard deviation",
+}
+_OTHERS = "importance by the estimator"
+
+
 @dataclass(frozen=True)
 class Training:
     """What a training gave.
@@ -116,6 +125,7 @@ def model_tear(model: TrainedModel, *, name: str, synthetic: bool) -> bytes:
         cv_scores=[fold.scores for fold in model.cv],
         calibration=[one.model_dump() for one in model.calibration],
         title=f"{name}: {model.content.model.kind} on {model.content.label.dataset}{market}",
+        importance_unit=_IMPORTANCES.get(model.content.model.kind, _OTHERS),
     )
 
 

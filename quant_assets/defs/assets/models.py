@@ -17,6 +17,7 @@ from quant_assets.workflows.recipes.training_set import TrainingSetRecipe
 from quant_assets.workflows.strategies import strategy
 from quant_assets.workflows.strategy_model import train_model_task
 from quant_assets.workflows.timings import Stopwatch
+from quant_assets.workflows.training import TEAR, model_tear
 
 LOOK_FORWARD_SESSIONS = 2
 """Sessions that the default horizon of 24 bars reaches into."""
@@ -83,8 +84,11 @@ def model(
         value = mean_score(made, score)
         if value is not None:
             metadata[name] = value
-    for name, png in stored.pictures.items():
-        metadata[name.removesuffix(".png")] = as_metadata(png)
+    # The page of an asset shows its last event: of a model that stands too.
+    png = stored.pictures.get(TEAR) or model_tear(
+        made, name=chosen.name, synthetic=stored.entry.synthetic
+    )
+    metadata[TEAR.removesuffix(".png")] = as_metadata(png)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(stored.entry.data_version), metadata=metadata
     )
