@@ -25,8 +25,9 @@ from quant_assets.features.judges import (
 from quant_assets.features.probe_market import SESSION_BARS
 from quant_assets.market.errors import InputError
 from quant_assets.market.timeframes import Timeframe
-from quant_assets.storage.feature_files import SUFFIX, load_feature_file, load_feature_files
+from quant_assets.storage.feature_files import load_feature_file, load_feature_files
 from quant_assets.storage.index import Entry
+from quant_assets.storage.python_files import SUFFIX
 from quant_assets.workflows.feature_files import catalog_of
 from quant_assets.workflows.ranges import Outcome
 from quant_assets.workflows.recipe import NotDue, Status
