@@ -17,6 +17,7 @@ from quant_assets.cli.ingest import ingest
 from quant_assets.cli.lake import lake
 from quant_assets.cli.materialize import materialize, plan
 from quant_assets.cli.models import models, train
+from quant_assets.cli.strategies import strategies
 from quant_assets.cli.tables import bars, leaderboard, peek, roll_map
 from quant_assets.cli.ui import ui
 
@@ -41,6 +42,7 @@ app.command()(features)
 app.command("check-leaks")(check_leaks)
 app.command()(peek)
 app.add_typer(models, name="models")
+app.add_typer(strategies, name="strategy")
 app.add_typer(lake, name="lake")
 
 
