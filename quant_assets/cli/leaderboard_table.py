@@ -1,26 +1,56 @@
 """The leaderboard on a terminal: units in headers, numbers to the right, a closing line."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
     from rich.console import Console
 
-WIDTH = 120
+WIDTH = 200
 """Columns of a page or pipe, which has no width of its own."""
 
-COLUMNS: Mapping[str, str] = {
+ALWAYS: Mapping[str, str] = {
     "strategy": "strategy",
     "sharpe": "Sharpe",
     "psr": "PSR",
     "dsr": "deflated",
-    "min_track": "sessions needed",
     "n_trials": "trials",
+    "min_track": "sessions needed",
+    "n_sessions": "sessions",
+    "n_trades": "trades",
+    "net": "net",
+    "max_drawdown": "drawdown %",
+    "realism": "realism",
+}
+
+WHERE_TOLD: Mapping[str, str] = {
+    "sharpe_ideal": "ideal",
+    "sharpe_spread": "spread",
+    "sharpe_latency": "latency",
+    "sharpe_full": "full",
+    "pbo": "PBO",
+    "sweep": "sweep",
+}
+"""Columns that are left out where no trial has a value; the levels are Sharpe ratios."""
+
+AT_LAST: Mapping[str, str] = {
     "quality_share": "sound data %",
     "is_stale": "state",
     "trial_id": "trial",
 }
+
+_TEXTS = frozenset({"strategy", "realism", "sweep", "is_stale", "trial_id"})
+
+_WRITTEN: Mapping[str, Callable[[Any], str]] = {
+    "is_stale": lambda value: "stale" if value else "fresh",
+    "trial_id": lambda value: str(value)[:10],
+    "quality_share": lambda value: f"{100 * value:.0f}",
+    "max_drawdown": lambda value: f"{100 * value:.1f}",
+    "min_track": lambda value: f"{value:,.0f}",
+    "net": lambda value: f"{value:,.0f}",
+}
+"""How columns are written that are not written by their type."""
 
 
 def console_of() -> "Console":
@@ -31,33 +61,51 @@ def console_of() -> "Console":
     return console if console.is_terminal else Console(highlight=False, width=WIDTH)
 
 
-def print_leaderboard(frame: "pl.DataFrame") -> None:
-    """Print the ranked trials to stdout."""
+def print_leaderboard(frame: "pl.DataFrame", *, n_found: int | None = None) -> None:
+    """Print the ranked trials to stdout.
+
+    Parameters
+    ----------
+    n_found
+        How many trials there are, where not all of them are shown.
+    """
     from rich.table import Table
 
     console = console_of()
+    columns = shown_columns(frame)
     table = Table(box=None, pad_edge=False)
-    for name, title in COLUMNS.items():
-        left = name in {"strategy", "is_stale", "trial_id"}
-        table.add_column(title, justify="left" if left else "right")
+    for name, title in columns.items():
+        table.add_column(title, justify="left" if name in _TEXTS else "right")
     for row in frame.iter_rows(named=True):
-        table.add_row(*(_cell(name, row[name]) for name in COLUMNS))
+        table.add_row(*(_cell(name, row[name]) for name in columns))
     console.print(table)
+    for note in sorted(set(frame["pbo_note"].drop_nulls())):
+        console.print(f"no PBO: {note}")
+    console.print(_closing(frame, n_found))
+
+
+def shown_columns(frame: "pl.DataFrame") -> dict[str, str]:
+    """Return the columns that a table of some trials has, with their titles."""
+    told = {
+        name: title for name, title in WHERE_TOLD.items() if frame[name].null_count() < frame.height
+    }
+    return {**ALWAYS, **told, **AT_LAST}
+
+
+def _closing(frame: "pl.DataFrame", n_found: int | None) -> str:
+    """Return the last line: how many trials there are, and how many of them are stale."""
     stale = int(frame["is_stale"].sum())
     noun = "trial" if frame.height == 1 else "trials"
-    console.print(f"{frame.height} {noun}, {stale} of them stale")
+    of_all = f" of {n_found:,}" if n_found and n_found > frame.height else ""
+    return f"{frame.height:,}{of_all} {noun}, {stale:,} of them stale"
 
 
 def _cell(name: str, value: Any) -> str:
     """Write one value."""
     if value is None:
         return "-"
-    if name == "is_stale":
-        return "stale" if value else "fresh"
-    if name == "trial_id":
-        return str(value)[:10]
-    if name == "quality_share":
-        return f"{100 * value:.0f}"
-    if name == "min_track":
-        return f"{value:,.0f}"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    if name in _WRITTEN:
+        return _WRITTEN[name](value)
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

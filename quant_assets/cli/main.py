@@ -15,10 +15,11 @@ from quant_assets.cli.features import check_leaks, features
 from quant_assets.cli.footprint import footprint
 from quant_assets.cli.ingest import ingest
 from quant_assets.cli.lake import lake
+from quant_assets.cli.leaderboard import leaderboard
 from quant_assets.cli.materialize import materialize, plan
 from quant_assets.cli.models import models, train
 from quant_assets.cli.strategies import strategies
-from quant_assets.cli.tables import bars, leaderboard, peek, roll_map
+from quant_assets.cli.tables import bars, peek, roll_map
 from quant_assets.cli.ui import ui
 
 app = typer.Typer(

@@ -1,4 +1,4 @@
-"""Commands that show or export a table: roll map, bars, leaderboard, any Parquet file."""
+"""Commands that show or export a table: roll map, bars, any Parquet file."""
 
 from datetime import datetime
 from pathlib import Path
@@ -99,25 +99,6 @@ def bars(
             typer.echo(text, err=True)
     export_frame(frame, out)
     typer.echo(f"{frame.height:,} bars of {symbol} {timeframe} written to {out}")
-
-
-def leaderboard(
-    by: Annotated[str, typer.Option(help="Column to rank by.")] = "dsr",
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-) -> None:
-    """Rank all trials ever computed, each deflated by how many there were on its data."""
-    from quant_assets.cli.leaderboard_table import print_leaderboard
-    from quant_assets.workflows.leaderboard import ranked
-    from quant_assets.workflows.workspace import Workspace
-
-    frame = ranked(Workspace.open(), by=by)
-    if json:
-        from json import dumps
-
-        for row in frame.iter_rows(named=True):
-            typer.echo(dumps(row))
-        return
-    print_leaderboard(frame)
 
 
 def peek(

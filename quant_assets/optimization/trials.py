@@ -4,17 +4,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
-from quant_assets.backtests.engine import Result
 from quant_assets.backtests.metrics import session_returns
 from quant_assets.lineage.fingerprint import canonical_json, content_version, digest_of
 from quant_assets.market.errors import StrategyError
 from quant_assets.optimization.return_series import NO_RETURNS, ReturnSeries
 from quant_assets.optimization.schema import METRICS_TYPE, TRIALS
 from quant_assets.signals.strategy import Strategy
+
+if TYPE_CHECKING:
+    from quant_assets.backtests.engine import Result
 
 Rung = Mapping[str, float | None]
 """What a strategy showed at one level of realism: `sharpe`, `net`, `n_trades`."""
@@ -99,7 +101,7 @@ class Trial:
     @classmethod
     def from_result(
         cls,
-        result: Result,
+        result: "Result",
         *,
         strategy: Strategy,
         symbols: Sequence[str],
@@ -108,7 +110,7 @@ class Trial:
         model_version: str | None,
         quality_share: float | None = None,
         sweep: str | None = None,
-        ladder: Mapping[str, Result] | None = None,
+        ladder: "Mapping[str, Result] | None" = None,
     ) -> Self:
         """Return the trial of a backtest.
 

@@ -1,11 +1,13 @@
 """The leaderboard: every trial ever computed, and which of them are stale."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import polars as pl
+import sqlalchemy as sa
 
-from quant_assets.backtests.schema import EQUITY
+from quant_assets.bars.schema import BARS
 from quant_assets.lineage.fingerprint import content_version
 from quant_assets.lineage.records import Lineage, Origin
 from quant_assets.market.errors import InputError
@@ -15,9 +17,8 @@ from quant_assets.optimization.schema import TRIALS as TRIALS_TABLE
 from quant_assets.optimization.trials import Trial, trials_frame
 from quant_assets.storage.index import Entry
 from quant_assets.storage.source_code import code_version
-from quant_assets.storage.state_tables import TRIALS
-from quant_assets.workflows.session_closes import closes_versions
-from quant_assets.workflows.strategy_backtest import RUN_DIGITS, backtest_code_version
+from quant_assets.storage.state_tables import JOBS, SWEEP_CELLS, TRIALS
+from quant_assets.workflows.trial_staleness import stale_trials
 from quant_assets.workflows.workspace import Workspace
 
 CODE = (__name__, "quant_assets.optimization.leaderboard")
@@ -26,6 +27,37 @@ CODE = (__name__, "quant_assets.optimization.leaderboard")
 def all_trials(workspace: Workspace) -> list[Trial]:
     """Return the trials of the state database, by id."""
     return [Trial.from_row(row) for row in workspace.state.select(TRIALS)]
+
+
+def sweep_members(workspace: Workspace) -> dict[str, set[str]]:
+    """Return the ids of each sweep's trials, those among them that another computed first."""
+    statement = (
+        sa.select(SWEEP_CELLS.c.sweep, JOBS.c.trial_id)
+        .join(JOBS, JOBS.c.job_id == SWEEP_CELLS.c.job_id)
+        .where(JOBS.c.trial_id.is_not(None))
+    )
+    members: dict[str, set[str]] = defaultdict(set)
+    with workspace.state.transaction("read the sweeps of") as connection:
+        for sweep, trial_id in connection.execute(statement):
+            members[sweep].add(trial_id)
+    return dict(members)
+
+
+def build_now(workspace: Workspace, trials: list[Trial], stale: Collection[str]) -> pl.DataFrame:
+    """Return the leaderboard of some trials.
+
+    Which trials a sweep has is for the queue to say; trials name the sweep where it does not know
+    of it.
+    """
+    queued = sweep_members(workspace)
+    named: dict[str, set[str]] = defaultdict(set)
+    for trial in trials:
+        if trial.sweep is not None:
+            named[trial.sweep].add(trial.trial_id)
+    return build_leaderboard(trials, stale=stale, sweeps=named | queued)
+
+
+CODE = (__name__, "quant_assets.optimization.leaderboard")
 
 
 @dataclass(frozen=True)
@@ -44,10 +76,10 @@ def store_leaderboard(workspace: Workspace) -> StoredLeaderboard:
     lineage = Lineage(
         code_version=code_version(CODE, ((LEADERBOARD.name, LEADERBOARD.version),)),
         inputs={f"trial/{trial.trial_id}": str(trial.trial_id in stale) for trial in trials},
-        origin=Origin.of(e.origin for e in workspace.lake.index.entries(EQUITY.name)),
+        origin=Origin.of(e.origin for e in workspace.lake.index.entries(BARS.name)),
     )
     workspace.lake.commit(TRIALS_TABLE, {}, trials_frame(trials), lineage)
-    board = build_leaderboard(trials, stale=stale)
+    board = build_now(workspace, trials, stale)
     entry = workspace.lake.commit(LEADERBOARD, {}, board, lineage).entry
     return StoredLeaderboard(entry, is_new=entry.data_version not in before)
 
@@ -58,7 +90,7 @@ def is_leaderboard_stored(workspace: Workspace) -> bool | None:
     if not before:
         return None
     trials = all_trials(workspace)
-    board = build_leaderboard(trials, stale=stale_trials(workspace, trials))
+    board = build_now(workspace, trials, stale_trials(workspace, trials))
     return content_version(LEADERBOARD.check(board)) in before
 
 
@@ -67,16 +99,21 @@ def _stored_versions(workspace: Workspace) -> set[str]:
     return {entry.data_version for entry in workspace.lake.index.entries(LEADERBOARD.name)}
 
 
-def ranked(workspace: Workspace, *, by: str = "dsr") -> pl.DataFrame:
+def ranked(workspace: Workspace, *, by: str = "dsr", sweep: str | None = None) -> pl.DataFrame:
     """Return the leaderboard as it would be now, best first.
+
+    Parameters
+    ----------
+    sweep
+        Only the trials of this sweep; all others count against them all the same.
 
     Raises
     ------
     InputError
-        If there is no such column to rank by, or no trial yet.
+        If there is no such column to rank by, no such sweep, or no trial yet.
     """
     trials = all_trials(workspace)
-    board = build_leaderboard(trials, stale=stale_trials(workspace, trials))
+    board = build_now(workspace, trials, stale_trials(workspace, trials))
     numbers = [name for name, dtype in board.schema.items() if dtype.is_numeric()]
     if by not in numbers:
         raise InputError(
@@ -90,28 +127,22 @@ def ranked(workspace: Workspace, *, by: str = "dsr") -> pl.DataFrame:
             found="no backtest has been computed",
             remedy="Run one: quant materialize leaderboard",
         )
+    if sweep is not None:
+        board = _of_sweep(board, sweep, sweep_members(workspace))
     return rank_leaderboard(board, by=by)
 
 
-def stale_trials(workspace: Workspace, trials: Sequence[Trial]) -> set[str]:
-    """Return the trials of which any input, or the code, is no longer what it was."""
-    runs = {entry.levels["run"]: entry for entry in workspace.lake.index.entries(EQUITY.name)}
-    current = {
-        entry.name: entry.data_version
-        for table in ("bars", "signals")
-        for entry in workspace.lake.index.entries(table)
-    }
-    return {
-        trial.trial_id
-        for trial in trials
-        if not _is_current(workspace, runs.get(trial.trial_id[:RUN_DIGITS]), current)
-    }
-
-
-def _is_current(workspace: Workspace, run: Entry | None, current: dict[str, str]) -> bool:
-    """Whether a run's inputs are those that the lake holds now."""
-    if run is None or run.code_version != backtest_code_version():
-        return False
-    inputs = workspace.lake.lineage(run).inputs
-    now = current | closes_versions(workspace, inputs)
-    return all(now.get(name) == version for name, version in inputs.items())
+def _of_sweep(
+    board: pl.DataFrame, sweep: str, members: Mapping[str, Collection[str]]
+) -> pl.DataFrame:
+    """Return the rows of one sweep's trials."""
+    mine = pl.col("trial_id").is_in(sorted(members.get(sweep, ()))) | (pl.col("sweep") == sweep)
+    found = board.filter(mine)
+    if found.is_empty():
+        known = sorted({*members, *board["sweep"].drop_nulls()})
+        raise InputError(
+            asked=f"the trials of sweep {sweep!r}",
+            found=f"sweeps with trials are {', '.join(known) or 'none'}",
+            remedy="Run it: quant sweep SPEC.yaml",
+        )
+    return found
