@@ -10,6 +10,7 @@ from quant_assets.models.label_spec import LabelSpec
 from quant_assets.models.labels import crosses_sessions, label_session
 from quant_assets.models.schema import training_set_table
 from quant_assets.signals.strategy import Strategy
+from quant_assets.storage.index import Entry
 from quant_assets.workflows.recipe import Key, Made, MadeFile, NotDue, Plan, Status
 from quant_assets.workflows.recipes.learning_source import find_sources, rows_to_learn
 from quant_assets.workflows.recipes.neighbours import bars_after, research_bars, stacked
@@ -43,10 +44,7 @@ class TrainingSetRecipe:
         made = [one for one in wanted if one.source in sources.entries]
         if not made:
             return NotDue(Status.MISSING, f"no {sources.absent}", sources.needs)
-        workspace = view.workspace
-        crosses = crosses_sessions(
-            workspace.instrument(key.symbol).asset_class, Timeframe.parse(timeframe)
-        )
+        crosses = _crosses(view, key.symbol, timeframe)
         longest = max(one.learning.label.horizon_bars for one in made)
         after = bars_after(view, here, longest if crosses else 0)
         return Plan(
@@ -68,17 +66,7 @@ class TrainingSetRecipe:
         bars = stacked(view, (here, *after))
         files = []
         for one in wanted:
-            learned = rows_to_learn(view, sources[one.source])
-            labelled = label_session(
-                bars,
-                session=key.session,
-                timeframe=Timeframe.parse(plan.parameters["timeframe"]),
-                spec=one.learning.label,
-                cross_session=plan.parameters["cross_session"],
-                close_ns=plan.parameters["close_ns"],
-                side=_sides(learned, one.learning.label),
-            )
-            frame = build_training_set(learned, labelled)
+            frame = label_rows(view, one, key, rows_to_learn(view, sources[one.source]), bars)
             table = training_set_table(feature_columns(frame))
             levels = {
                 "dataset": one.dataset,
@@ -98,6 +86,44 @@ class TrainingSetRecipe:
                 "labels_target": float(sum(file.stats["targets"] for file in files)),
             },
         )
+
+
+def label_rows(
+    view: LakeView, one: Strategy, key: Key, learned: pl.DataFrame, bars: pl.DataFrame
+) -> pl.DataFrame:
+    """Return a session's rows with their labels, as table `training_set` has them.
+
+    Parameters
+    ----------
+    learned
+        The session's rows of the strategy's source, as `rows_to_learn` returns them.
+    bars
+        The session's bars, and those after it that the label may look forward to.
+    """
+    crosses = _crosses(view, key.symbol, one.timeframe)
+    labelled = label_session(
+        bars,
+        session=key.session,
+        timeframe=Timeframe.parse(one.timeframe),
+        spec=one.learning.label,
+        cross_session=crosses,
+        close_ns=None if crosses else _close_ns(view, key),
+        side=_sides(learned, one.learning.label),
+    )
+    return build_training_set(learned, labelled)
+
+
+def bars_to_label(view: LakeView, one: Strategy, here: Entry) -> pl.DataFrame:
+    """Return the bars of a session, and those after it that a strategy's label looks forward to."""
+    crosses = _crosses(view, here.symbol, one.timeframe)
+    after = bars_after(view, here, one.learning.label.horizon_bars if crosses else 0)
+    return stacked(view, (here, *after.entries))
+
+
+def _crosses(view: LakeView, symbol: str, timeframe: str) -> bool:
+    """Return whether a symbol's positions are held into the next session."""
+    asset_class = view.workspace.instrument(symbol).asset_class
+    return crosses_sessions(asset_class, Timeframe.parse(timeframe))
 
 
 def _close_ns(view: LakeView, key: Key) -> int:

@@ -1,0 +1,189 @@
+"""A strategy computed wholly in memory from what the lake holds, as one cell of a sweep.
+
+It gives what the assets give that store each step: the same rows, model, signals, trades and trial.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import polars as pl
+
+from quant_assets.lineage.fingerprint import digest_of
+from quant_assets.market.errors import TrainingError
+from quant_assets.models.prediction import predict_session
+from quant_assets.models.trained import TrainedModel
+from quant_assets.signals.strategy import Strategy
+from quant_assets.storage.index import Entry
+from quant_assets.workflows.backtesting import Backtest, run_trial
+from quant_assets.workflows.histories import histories_of
+from quant_assets.workflows.recipe import Key
+from quant_assets.workflows.recipes.learning_source import rows_to_learn
+from quant_assets.workflows.recipes.neighbours import research_history
+from quant_assets.workflows.recipes.training_set import bars_to_label, label_rows
+from quant_assets.workflows.strategy_backtest import backtest_code_version, quality_share
+from quant_assets.workflows.strategy_check import check_strategy
+from quant_assets.workflows.strategy_signals import session_signals
+from quant_assets.workflows.training import fit_model
+from quant_assets.workflows.view import LakeView, versions
+
+CODE = (
+    __name__,
+    "quant_assets.workflows.backtesting",
+    "quant_assets.workflows.strategy_backtest",
+    "quant_assets.workflows.histories",
+    "quant_assets.workflows.strategy_signals",
+    "quant_assets.workflows.recipes.learning_source",
+    "quant_assets.workflows.recipes.training_set",
+    "quant_assets.workflows.training",
+)
+"""Where the code version of a configuration starts from: all that its result hangs on."""
+
+KEPT_ROWS = 4
+KEPT_MODELS = 16
+
+Made = TypeVar("Made")
+
+Predictions = dict[tuple[str, str], pl.DataFrame]
+"""By symbol and session (ISO): a model's predictions."""
+
+
+class Cache:
+    """What cells share: training rows and models by their content, the last used of each.
+
+    Cells that differ only in keys of trading train once.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, OrderedDict[str, object]] = {}
+        self.made: dict[str, int] = {}
+        """How often something was made anew, by what it is."""
+
+    def get(self, what: str, key: str, make: Callable[[], Made], *, most: int) -> Made:
+        """Return what is kept under a key, made where it is not."""
+        kept = self._kept.setdefault(what, OrderedDict())
+        if key not in kept:
+            kept[key] = make()
+            self.made[what] = self.made.get(what, 0) + 1
+            while len(kept) > most:
+                kept.popitem(last=False)
+        kept.move_to_end(key)
+        return kept[key]  # type: ignore[return-value]
+
+
+def run_configuration(
+    view: LakeView, strategy: Strategy, cache: Cache, *, sweep: str | None = None
+) -> Backtest:
+    """Learn, predict, signal and trade a strategy; nothing is stored.
+
+    Parameters
+    ----------
+    strategy
+        Its symbols written out.
+    sweep
+        Sweep that asks for it.
+
+    Raises
+    ------
+    TrainingError, StrategyError
+        As the assets would: no rows to learn from, no bars, a rule that fails.
+    """
+    predicted = _predictions(view, strategy, cache) if strategy.learns else None
+    found = histories_of(view, strategy, _signals(view, strategy, predicted))
+    bars = digest_of({s: versions(entries) for s, entries in found.bars.items()})
+    share = cache.get("quality", bars, lambda: quality_share(view, found), most=KEPT_MODELS)
+    return run_trial(
+        found.by_symbol,
+        strategy=strategy,
+        instruments={s: view.workspace.instrument(s) for s in found.by_symbol},
+        data_versions=found.versions,
+        code_version=backtest_code_version(),
+        quality_share=share,
+        sweep=sweep,
+    )
+
+
+def research_sessions(view: LakeView, strategy: Strategy) -> Iterator[Entry]:
+    """Yield the research bars that a strategy trades on, by symbol and session."""
+    for symbol in strategy.symbols or ():
+        for entry in research_history(view, symbol):
+            if entry.levels["timeframe"] == strategy.timeframe:
+                yield entry
+
+
+def _signals(
+    view: LakeView, strategy: Strategy, predicted: Predictions | None
+) -> dict[str, pl.DataFrame]:
+    """Return the signals of each symbol; a model's on sessions that it has predicted alone."""
+    parts: dict[str, list[pl.DataFrame]] = {}
+    for here in research_sessions(view, strategy):
+        of_model = None
+        if predicted is not None:
+            of_model = predicted.get((here.symbol, here.session))
+            if of_model is None:
+                continue
+        made = session_signals(view, strategy, here, predictions=of_model)
+        parts.setdefault(here.symbol, []).append(made)
+    return {symbol: pl.concat(frames) for symbol, frames in parts.items()}
+
+
+def _predictions(view: LakeView, strategy: Strategy, cache: Cache) -> Predictions:
+    """Return the predictions of a strategy's model on all sessions of its source."""
+    pairs = list(_sources(view, strategy))
+    # Labels look forward and back over all bars, whose holes count too.
+    of_bars = versions(research_sessions(view, strategy))
+    read = digest_of({**of_bars, **versions(source for _, source in pairs)})
+    label = digest_of([read, strategy.dataset, strategy.timeframe, list(strategy.symbols or ())])
+
+    def train() -> Predictions:
+        check_strategy(view.workspace, strategy)
+        rows = cache.get(
+            "rows", label, lambda: _training_rows(view, strategy, pairs), most=KEPT_ROWS
+        )
+        model, _ = fit_model(rows, strategy)
+        return _predicted(view, model, pairs)
+
+    key = digest_of([read, strategy.training_values()])
+    return cache.get("model", key, train, most=KEPT_MODELS)
+
+
+def _sources(view: LakeView, strategy: Strategy) -> Iterator[tuple[Entry, Entry]]:
+    """Yield bars and source of each session that has both."""
+    for here in research_sessions(view, strategy):
+        levels = {"timeframe": strategy.timeframe}
+        found = view.at(strategy.source, here.symbol, here.day, **levels)
+        if found:
+            yield here, found[0]
+
+
+def _training_rows(
+    view: LakeView, strategy: Strategy, pairs: list[tuple[Entry, Entry]]
+) -> pl.DataFrame:
+    """Return the rows of all sessions with their labels and symbol."""
+    if not pairs:
+        raise TrainingError(
+            asked=f"train {strategy.name}",
+            found=f"no {strategy.source} at {strategy.timeframe}",
+            remedy=f"Make it first: quant materialize {strategy.source}",
+        )
+    parts = []
+    for here, source in pairs:
+        rows = label_rows(
+            view,
+            strategy,
+            Key(here.symbol, here.day),
+            rows_to_learn(view, source),
+            bars_to_label(view, strategy, here),
+        )
+        parts.append(rows.with_columns(symbol=pl.lit(here.symbol)))
+    return pl.concat(parts)
+
+
+def _predicted(
+    view: LakeView, model: TrainedModel, pairs: list[tuple[Entry, Entry]]
+) -> Predictions:
+    """Return a model's predictions of each session."""
+    return {
+        (here.symbol, here.session): predict_session(model, rows_to_learn(view, source))
+        for here, source in pairs
+    }
