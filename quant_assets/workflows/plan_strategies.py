@@ -1,18 +1,17 @@
 """Why models, backtests and tear sheets would be made, and what belongs to no partition."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 
 from quant_assets.backtests.schema import EQUITY
 from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.lineage.records import Hashes, why_stale
 from quant_assets.market.errors import StrategyError
-from quant_assets.models.schema import MODELS
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.warehouse import read_version, views_version
 from quant_assets.workflows.calendars import are_sessions_stored
 from quant_assets.workflows.feature_catalog import feature_catalog_reason
 from quant_assets.workflows.leaderboard import is_leaderboard_stored
+from quant_assets.workflows.model_freshness import NEVER_MADE, changed_inputs, model_reason
 from quant_assets.workflows.pages import (
     LEADERBOARD_PAGE,
     is_written,
@@ -26,30 +25,13 @@ from quant_assets.workflows.strategy_backtest import (
     backtest_inputs,
     stored_backtest,
 )
-from quant_assets.workflows.strategy_model import training_entries, training_lineage
 from quant_assets.workflows.warehouse import warehouse_views
 from quant_assets.workflows.workspace import Workspace
 
-NEVER_MADE = "never made"
 PAGE_CHANGED = "page changed"
 
 _NEAREST = ("inputs changed", "parameters changed", "code changed")
 """Of several runs of a strategy the one speaks that is nearest to what would be made."""
-
-
-def model_reason(workspace: Workspace, strategy: Strategy) -> str | None:
-    """Return why a strategy's model would be trained; None where it is fresh, or a rule."""
-    if not strategy.learns:
-        return None
-    wanted = training_lineage(strategy, training_entries(workspace, strategy))
-    entries = workspace.lake.index.entries(MODELS.name, symbol=strategy.name)
-    if not entries:
-        return NEVER_MADE
-    hashes = Hashes(wanted.inputs_hash, wanted.params_hash, wanted.code_version)
-    reason = why_stale(entries[0].hashes, hashes)
-    if reason != "inputs changed":
-        return reason
-    return _naming(reason, workspace.lake.lineage(entries[0]).inputs, wanted.inputs)
 
 
 def backtest_reason(workspace: Workspace, strategy: Strategy) -> str | None:
@@ -66,7 +48,7 @@ def backtest_reason(workspace: Workspace, strategy: Strategy) -> str | None:
     reason = next((reason for reason in _NEAREST if reason in by_reason), NEVER_MADE)
     if reason != "inputs changed":
         return reason
-    return _naming(reason, workspace.lake.lineage(by_reason[reason]).inputs, inputs)
+    return changed_inputs(reason, workspace.lake.lineage(by_reason[reason]).inputs, inputs)
 
 
 def tear_sheet_reason(workspace: Workspace, strategy: Strategy) -> str | None:
@@ -106,14 +88,6 @@ def warehouse_reason(workspace: Workspace) -> str | None:
         return NEVER_MADE
     wanted = views_version(workspace.root, warehouse_views(workspace))
     return None if stored == wanted else "files changed"
-
-
-def _naming(reason: str, stored: Mapping[str, str], wanted: Mapping[str, str]) -> str:
-    """Add to a reason which tables' partitions are others now, and how many of them."""
-    changed = [name for name in {*stored, *wanted} if stored.get(name) != wanted.get(name)]
-    counts = Counter(name.split("/", 1)[0] for name in changed)
-    told = ", ".join(f"{count:,} of {table}" for table, count in sorted(counts.items()))
-    return f"{reason}: {told}"
 
 
 Reason = Callable[[Workspace], str | None]

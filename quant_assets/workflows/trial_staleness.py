@@ -15,7 +15,7 @@ from quant_assets.signals.schema import SIGNALS
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
 from quant_assets.workflows.freshness import staleness, stored_entries
-from quant_assets.workflows.plan_strategies import model_reason
+from quant_assets.workflows.model_freshness import model_reason
 from quant_assets.workflows.recipe import Key, Plan
 from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.session_closes import closes_versions
