@@ -18,6 +18,8 @@ _MOST_BARS = 2000
 _MOST_DOTS = 1000
 _WINDOWS = (252, 63, 20, 5)
 _GREY = "#8a8f98"
+_NOTHING_FELL = {"range": [-1.0, 0.02]}
+"""Axis of an account that never fell: by default it would reach above 0."""
 
 # Between two marks the account is unknown: a slope over a weekend would be an invention.
 _STEPS = {"type": "scatter", "mode": "lines"}
@@ -38,7 +40,13 @@ def account_sections(result: Result, *, currency: str) -> list[Section]:
             y=currency,
             note=_told_cut(shown.height, result.equity.height, "marks"),
         ),
-        _section("drawdown", "Drawdown, %", drawdown | _STEPS, y="% below the highest"),
+        _section(
+            "drawdown",
+            "Drawdown, %",
+            drawdown | _STEPS,
+            y="% below the highest",
+            y_axis=_NOTHING_FELL if not any(depth) else None,
+        ),
     ]
 
 
@@ -169,7 +177,9 @@ def _excursions(trades: pl.DataFrame, currency: str) -> Section:
                 "marker": {"color": colour, "symbol": symbol, "size": 7, "opacity": 0.7},
             }
         )  # fmt: skip
-    layout = lay_out(x=f"worst open result (MAE), {currency}", y="best (MFE)", legend=True)
+    layout = lay_out(
+        x=f"worst open result (MAE), {currency}", y=f"best (MFE), {currency}", legend=True
+    )
     cut = _told_cut(shown.height, trades.height, "trades")
     return Section(
         f"Excursions, {currency}: worst and best open result of each trade",
@@ -201,8 +211,15 @@ def _line(colour: str) -> dict[str, Any]:
 
 
 def _section(
-    name: str, title: str, trace: Mapping[str, Any], *, x: str = "", y: str = "", note: str = ""
+    name: str,
+    title: str,
+    trace: Mapping[str, Any],
+    *,
+    x: str = "",
+    y: str = "",
+    note: str = "",
+    y_axis: Mapping[str, Any] | None = None,
 ) -> Section:
     """Return a part of the page with one chart of one trace."""
-    chart = Chart(name, [dict(trace) | {"name": title}], lay_out(x=x, y=y))
+    chart = Chart(name, [dict(trace) | {"name": title}], lay_out(x=x, y=y, y_axis=y_axis))
     return Section(title, note=note, chart=chart)

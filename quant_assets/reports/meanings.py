@@ -42,15 +42,22 @@ FILLS = {
 }
 """What the fills paid for, by level of realism."""
 
+
+def title_of(name: str) -> str:
+    """Return what a metric or a cost is called on a page; an unknown name stays as it is."""
+    return (METRICS | COSTS).get(name, (name, ""))[0]
+
+
 LEADERBOARD = {
     "strategy": "strategy",
+    "is_stale": "state",
     "sharpe": "Sharpe",
     "psr": "PSR",
     "dsr": "deflated",
     "pbo": "overfitting",
+    "n_trials": "trials",
     "min_track": "sessions needed",
     "n_sessions": "sessions",
-    "n_trials": "trials",
     "n_trades": "trades",
     "net": "net",
     "max_drawdown": "drawdown",
@@ -60,7 +67,6 @@ LEADERBOARD = {
     "sharpe_latency": "Sharpe latency",
     "sharpe_full": "Sharpe full",
     "quality_share": "sound data",
-    "is_stale": "state",
     "sweep": "sweep",
     "trial_id": "trial",
     "data_version": "data",

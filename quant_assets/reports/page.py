@@ -81,8 +81,13 @@ DRAWING = """<script>{{ plotly_js | safe }}</script>
 const charts = {{ charts_json | safe }};
 // Named one by one: the default buttons offer to upload the chart.
 const buttons = [["toImage", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
-const config = {displaylogo: false, responsive: true, modeBarButtons: buttons};
+const isNarrow = document.documentElement.clientWidth < 600;
+const config = {
+  displaylogo: false, responsive: true, modeBarButtons: buttons,
+  displayModeBar: isNarrow ? false : "hover",
+};
 for (const chart of charts) {
+  if (isNarrow && chart.layout.xaxis.nticks) { chart.layout.xaxis.nticks = 3; }
   Plotly.newPlot(chart.id, chart.data, chart.layout, config);
 }
 </script>

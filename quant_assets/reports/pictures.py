@@ -35,7 +35,7 @@ def draw_equity(equity: pl.DataFrame, *, title: str) -> bytes:
     depth = 100.0 * shown["drawdown"].to_numpy()
     lower.fill_between(ts, depth, 0.0, color=RED, linewidth=0.0, step="post")
     lower.set_ylabel("drawdown %")
-    _space_dates(lower)
+    space_dates(lower)
     return as_png(figure)
 
 
@@ -99,7 +99,7 @@ def draw_roll_volumes(
     read = f", read by {mode} ringed" if mode else ""
     axes.set_title(f"{root}: volume by contract{read}, rolls dashed")
     axes.set_ylabel("volume")
-    _space_dates(axes)
+    space_dates(axes)
     if volumes.height:
         axes.set_yscale("log")
         axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -168,7 +168,7 @@ def _instants(ts: pl.Series) -> np.ndarray:
     return ts.to_physical().to_numpy().astype("datetime64[ns]")
 
 
-def _space_dates(axes: Any) -> None:
+def space_dates(axes: Any) -> None:
     """Put few dates on the axis, so that they do not overlap."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, num2date
 

@@ -7,6 +7,8 @@ from typing import Any
 TEXT, PROSE = "text", "prose"
 """Kinds of columns that are no figures: one line each, or wrapped."""
 
+SORTED = "Click a heading, or press Enter on it, to sort."
+
 FONT = {"family": "system-ui, sans-serif", "size": 12, "color": "#1c1f23"}
 _GRID = "#e3e6ea"
 
@@ -67,7 +69,7 @@ def lay_out(
 
     Figures are written whole: plotly would shorten 100,000 to 100k.
     """
-    whole = {"tickformat": ",~r", "separatethousands": True, "gridcolor": _GRID}
+    whole = {"exponentformat": "none", "separatethousands": True, "gridcolor": _GRID}
     return {
         "margin": {"l": 76, "r": 16, "t": 34, "b": 54},
         "font": FONT,

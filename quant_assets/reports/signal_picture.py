@@ -33,6 +33,7 @@ def draw_signals(rows: pl.DataFrame, *, title: str) -> bytes:
     shown = rows.tail(_MOST_BARS)
     cut = f" (last {shown.height:,} of {rows.height:,} bars)" if shown.height < rows.height else ""
     axes.set_title(f"{title}{cut}", fontsize=10)
+    axes.set_xlabel("start of the bar, UTC", fontsize=8)
     axes.set_ylabel("close")
     axes.ticklabel_format(axis="y", useOffset=False)
     place, close = np.arange(shown.height), shown["close"].to_numpy()
@@ -47,7 +48,7 @@ def draw_signals(rows: pl.DataFrame, *, title: str) -> bytes:
         _mark(axes, place, close, blocked == reason, label=f"blocked: {reason}", **style)
     _name_bars(axes, shown)
     if shown.height:
-        axes.legend(fontsize=7, loc="upper center", ncols=4, bbox_to_anchor=(0.5, -0.1))
+        axes.legend(fontsize=7, loc="upper center", ncols=4, bbox_to_anchor=(0.5, -0.15))
     else:
         axes.text(0.5, 0.5, "no signals", ha="center", transform=axes.transAxes)
     return as_png(figure)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from quant_assets.reports.meanings import title_of
 from quant_assets.reports.numbers import amount, count
 from quant_assets.reports.pictures import BLUE, RED
 from quant_assets.reports.sections import Chart, Section, lay_out
@@ -52,7 +53,7 @@ def stability_sections(stability: Stability) -> list[Section]:
         return [Section("Parameter stability", note=note)]
     return [
         Section(
-            f"Parameter stability: {stability.metric} by {key}",
+            f"Parameter stability: {title_of(stability.metric)} by {key}",
             note=note if place == 0 else "",
             chart=_chart(known, stability, key, place),
         )
@@ -80,7 +81,7 @@ def _chart(known: pl.DataFrame, stability: Stability, key: str, place: int) -> C
          "marker": {"color": RED, "size": 11, "symbol": "diamond"}},
     ]  # fmt: skip
     axis = {"type": "category", "categoryorder": "array", "categoryarray": values.ordered}
-    layout = lay_out(x=key, y=stability.metric, legend=True, x_axis=axis)
+    layout = lay_out(x=key, y=title_of(stability.metric), legend=True, x_axis=axis)
     return Chart(f"stability_{place}", [t | {"type": "scatter"} for t in traces], layout)
 
 

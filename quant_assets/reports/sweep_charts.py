@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from quant_assets.reports.meanings import title_of
 from quant_assets.reports.numbers import amount, count, percent
 from quant_assets.reports.pictures import BLUE, RED, thin_rows
 from quant_assets.reports.sections import Chart, Section, lay_out
@@ -28,7 +29,7 @@ def marginal_sections(done: pl.DataFrame, *, varied: Sequence[str], metric: str)
         return []
     return [
         Section(
-            f"{metric} by {key}",
+            f"{title_of(metric)} by {key}",
             note="Best and mean over all completed trials with that value." * (place == 0),
             chart=_marginal(known, key, metric, place),
         )
@@ -53,7 +54,7 @@ def _marginal(known: pl.DataFrame, key: str, metric: str, place: int) -> Chart:
          "line": {"color": _GREY, "dash": "dash"}},
     )  # fmt: skip
     axis = {"type": "category", "categoryorder": "array", "categoryarray": values.ordered}
-    layout = lay_out(x=key, y=metric, legend=True, x_axis=axis)
+    layout = lay_out(x=key, y=title_of(metric), legend=True, x_axis=axis)
     return Chart(f"marginal_{place}", [style | line for line in lines], layout)
 
 
@@ -71,7 +72,7 @@ def parallel_section(done: pl.DataFrame, *, varied: Sequence[str], metric: str) 
     heights = [_spread(axis.places, len(axis.ordered)) for axis in axes]
     heights.append(_between(shown[metric].to_numpy()))
     traces = _bundles(np.array(heights), np.arange(shown.height), shown.height)
-    names = [*keys, metric]
+    names = [*keys, title_of(metric)]
     layout = lay_out(
         legend=True,
         x_axis={"tickvals": list(range(len(names))), "ticktext": names, "showgrid": True,
@@ -86,7 +87,7 @@ def parallel_section(done: pl.DataFrame, *, varied: Sequence[str], metric: str) 
     which = f"{count(shown.height)} of {count(known.height)} completed trials, evenly spread over"
     note = f"A line each: {which} the ranking; the darker, the better."
     chart = Chart("parallel", traces, layout, tall=True)
-    return [Section(f"Parallel coordinates: {metric}", note=note, chart=chart)]
+    return [Section(f"Parallel coordinates: {title_of(metric)}", note=note, chart=chart)]
 
 
 def _bundles(heights: np.ndarray, rank: np.ndarray, n_trials: int) -> list[dict[str, Any]]:
@@ -157,8 +158,8 @@ def plateau_section(done: pl.DataFrame, *, plateau: str, metric: str) -> list[Se
         "marker": {"color": BLUE, "size": 6, "opacity": 0.6},
     }  # fmt: skip
     note = "How good a trial's neighbours in the grid are; a peak that stands alone lies left."
-    chart = Chart("plateau", [dots], lay_out(x="plateau score", y=metric))
-    return [Section(f"Plateau score against {metric}", note=note, chart=chart)]
+    chart = Chart("plateau", [dots], lay_out(x="plateau score", y=title_of(metric)))
+    return [Section(f"Plateau score against {title_of(metric)}", note=note, chart=chart)]
 
 
 def overfitting_section(pbo: float | None, logits: Sequence[float], *, reason: str = "") -> Section:

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from quant_assets.market.errors import InputError
+from quant_assets.reports.meanings import title_of
 from quant_assets.reports.numbers import amount, count, percent, script_json
 from quant_assets.reports.page import render
 from quant_assets.reports.pictures import BLUE, RED
@@ -92,13 +93,14 @@ def build_sweep_report(
         winners_section(done, varied=varied, metric=metric),
         *unfinished_section(trials, varied=varied),
     ]
+    ranked_by = f"{', '.join(varied)} varied, ranked by {title_of(metric)}"
     keys = list(dict.fromkeys(key for pair in pairs for key in pair["keys"]))
     return render(
         SWEEP,
         title=title,
-        subtitle=f"{count(trials.height)} cells, {', '.join(varied)} varied, ranked by {metric}",
+        subtitle=f"{count(trials.height)} cells, {ranked_by}",
         synthetic=synthetic,
-        metric=metric,
+        metric=title_of(metric),
         summary=_summary(trials, done, metric, told),
         pairs=pairs,
         pickers=[
@@ -106,7 +108,7 @@ def build_sweep_report(
             ("up", "up", keys),
             ("statistic", "cell", _STATISTICS),
         ],
-        heat_json=script_json({"pairs": pairs, "metric": metric, **_SCALES}),
+        heat_json=script_json({"pairs": pairs, "metric": title_of(metric), **_SCALES}),
         sections=sections,
         charts_json=script_json(script_charts(sections)),
         footer=f"Made by: {command}",
@@ -141,7 +143,7 @@ def _summary(
     luck = "probability that the best in sample is below the median out of sample"
     return [
         *((f"cells {name}", count(n), "cells in this state") for name, n in states.iter_rows()),
-        (f"best {metric}", amount(best, 3), "the highest of all completed trials"),
-        (f"median {metric}", amount(median, 3), "half of the completed trials lie above"),
+        (f"best {title_of(metric)}", amount(best, 3), "the highest of all completed trials"),
+        (f"median {title_of(metric)}", amount(median, 3), "half of the completed trials lie above"),
         ("overfitting (PBO)", percent(told.pbo, 1), luck),
     ]

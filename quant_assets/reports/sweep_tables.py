@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from quant_assets.reports.meanings import title_of
 from quant_assets.reports.numbers import amount, count
-from quant_assets.reports.sections import PROSE, TEXT, Column, Section, TextTable
+from quant_assets.reports.sections import PROSE, SORTED, TEXT, Column, Section, TextTable
 from quant_assets.reports.sweep_frames import key_values
 
 COMPLETED = "completed"
@@ -22,8 +23,8 @@ def winners_section(done: pl.DataFrame, *, varied: Sequence[str], metric: str) -
         for name, dtype in done.schema.items()
         if dtype.is_numeric() and name not in {metric, *varied}
     ]
-    columns = [Column("rank"), *_key_columns(done, varied), Column(metric)]
-    columns += [Column(name.replace("_", " ")) for name in figures]
+    columns = [Column("rank"), *_key_columns(done, varied), Column(title_of(metric))]
+    columns += [Column(title_of(name)) for name in figures]
     texts = [[count(place + 1) for place in range(shown.height)]]
     texts += [key_values(shown[key]).texts for key in varied]
     texts += [
@@ -36,7 +37,7 @@ def winners_section(done: pl.DataFrame, *, varied: Sequence[str], metric: str) -
     if done.is_empty():
         return Section(title, note="No cell was completed.")
     rows = list(zip(*texts, strict=True))
-    return Section(title, table=TextTable("trials", columns, rows, sortable=True))
+    return Section(title, note=SORTED, table=TextTable("trials", columns, rows, sortable=True))
 
 
 def unfinished_section(trials: pl.DataFrame, *, varied: Sequence[str]) -> list[Section]:
@@ -64,6 +65,7 @@ def unfinished_section(trials: pl.DataFrame, *, varied: Sequence[str]) -> list[S
         ),
         Section(
             f"{count(shown.height)} of {count(rest.height)} cells without a result",
+            note=SORTED,
             table=TextTable("unfinished", columns, rows, sortable=True),
         ),
     ]

@@ -12,7 +12,16 @@ from quant_assets.optimization.trials import Rung
 from quant_assets.reports.meanings import FILLS
 from quant_assets.reports.numbers import amount, count, digits_needed, instant, percent, price
 from quant_assets.reports.pictures import BLUE, RED
-from quant_assets.reports.sections import PROSE, TEXT, Chart, Column, Section, TextTable, lay_out
+from quant_assets.reports.sections import (
+    PROSE,
+    SORTED,
+    TEXT,
+    Chart,
+    Column,
+    Section,
+    TextTable,
+    lay_out,
+)
 
 N_TRADES_SHOWN = 200
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -131,7 +140,8 @@ def trades_section(result: Result) -> Section:
     }
     rows = [_trade_cells(row, digits[row["symbol"]]) for row in trades.iter_rows(named=True)]
     title = f"Last {trades.height} of {count(result.trades.height)} trades"
-    return Section(title, table=TextTable("trades", _TRADE_COLUMNS, rows, sortable=True))
+    table = TextTable("trades", _TRADE_COLUMNS, rows, sortable=True)
+    return Section(title, note=SORTED, table=table)
 
 
 def _trade_cells(row: Mapping[str, Any], digits: int) -> list[str]:

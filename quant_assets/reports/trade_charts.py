@@ -11,7 +11,9 @@ from quant_assets.reports.sections import Chart, Section, lay_out
 
 MOST_BARS = 1500
 MOST_SYMBOLS = 4
-_STAMP = "%Y-%m-%d %H:%M:%S"
+_STAMP = "%H:%M:%S<br>%Y-%m-%d"
+"""Two lines, so that a narrow page has room for some of them."""
+
 _GREY = "#8a8f98"
 _SIDES = (("long", "triangle-up", BLUE), ("short", "triangle-down", RED))
 
@@ -53,7 +55,7 @@ def _section(symbol: str, trades: pl.DataFrame, bars: pl.DataFrame, which: str) 
         _exits(held, shown),
     ]
     # Bars stand side by side: closed hours take no room, and a zoom names other bars.
-    x_axis = {"type": "category", "nticks": 7, "tickangle": 0, "showgrid": False}
+    x_axis = {"type": "category", "nticks": 8, "tickangle": 0, "showgrid": False}
     layout = lay_out(x="start of the bar, UTC", y="price", legend=True, x_axis=x_axis)
     note = (
         f"Closes of the last {count(shown.height)} of {count(bars.height)} bars up to the last "
