@@ -72,10 +72,11 @@ def cross_validate_trials(trials: Sequence[ReturnSeries]) -> Overfitting:
     kept = [series for series in trials if len(series)]
     if not kept:
         return _undefined(0, 0, "no trial has kept its returns")
-    # Most trials of a sweep have the same sessions: each set of days is met once.
-    distinct = {series.packed[: 4 * len(series)]: series.days for series in kept}
-    common = reduce(np.intersect1d, distinct.values())
-    columns = {series.values[np.isin(series.days, common)].tobytes() for series in kept}
+    # Most trials of a sweep have the same sessions: each set of days is looked at once.
+    days = {series.packed_days: series.days for series in kept}
+    common = reduce(np.intersect1d, days.values())
+    is_common = {packed: np.isin(own, common) for packed, own in days.items()}
+    columns = {series.values[is_common[series.packed_days]].tobytes() for series in kept}
     # In order of their bytes: that of the trials decides nothing.
     matrix = np.array([np.frombuffer(column) for column in sorted(columns)]).T
     note = _why_undefined(len(columns), len(common))
@@ -143,11 +144,11 @@ def _running_sum(cut: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _why_undefined(n_trials: int, n_sessions: int) -> str | None:
     """Say what lacks, None where nothing does."""
+    if count_blocks(n_sessions) is None:
+        fewest = FEWEST_BLOCKS * FEWEST_SESSIONS
+        return f"{n_sessions} sessions in common, {fewest} are needed"
     if n_trials < 2:
         return f"{n_trials} trial with returns of its own, 2 are needed"
-    fewest = FEWEST_BLOCKS * FEWEST_SESSIONS
-    if count_blocks(n_sessions) is None:
-        return f"{n_sessions} sessions in common, {fewest} are needed"
     return None
 
 

@@ -53,6 +53,11 @@ class ReturnSeries:
         return len(self.packed) // _WIDTH
 
     @property
+    def packed_days(self) -> bytes:
+        """Bytes of the days alone: equal for equal sessions."""
+        return self.packed[: len(self) * _DAY.itemsize]
+
+    @property
     def days(self) -> npt.NDArray[np.int32]:
         """Days since 1970-01-01, int32 of shape (n,)."""
         return np.frombuffer(self.packed, dtype=_DAY, count=len(self))
