@@ -41,6 +41,20 @@ def impact_ratio(impact_y: float, sigma_day: float, qty: float, volume_day: floa
 
 
 @njit(cache=True, nogil=True)
+def mean_root(before: float, qty: float) -> float:
+    """Return the mean square root of a size that grows from `before` by `qty`.
+
+    (2/3) (b^1.5 - a^1.5) / (b - a) from a to b, written in the roots as
+    (2/3) (b + sqrt(a b) + a) / (sqrt(b) + sqrt(a)): it loses no digits where qty is small.
+    """
+    low = math.sqrt(max(before, 0.0))
+    high = math.sqrt(max(before, 0.0) + max(qty, 0.0))
+    if high <= 0.0:
+        return 0.0
+    return (high * high + high * low + low * low) / (1.5 * (high + low))
+
+
+@njit(cache=True, nogil=True)
 def average_impact_ratio(
     impact_y: float, sigma_day: float, qty_before: float, qty: float, volume_day: float
 ) -> float:
@@ -53,15 +67,7 @@ def average_impact_ratio(
 
     Notes
     -----
-    The mean of `impact_ratio` from a = qty_before to b = qty_before + qty is
-    (2/3) (b^1.5 - a^1.5) / (b - a) of the scale. Written in the roots, as
-    (2/3) (b + sqrt(a b) + a) / (sqrt(b) + sqrt(a)), it loses no digits where qty is small.
+    The mean of `impact_ratio` over the units from qty_before to qty_before + qty, in closed form.
     Parts of an order thus pay together what it pays at once. An order of 0 pays the marginal.
     """
-    before = max(qty_before, 0.0)
-    low = math.sqrt(before)
-    high = math.sqrt(before + max(qty, 0.0))
-    if high <= 0.0:
-        return 0.0
-    mean = (high * high + high * low + low * low) / (1.5 * (high + low))
-    return float(_scale(impact_y, sigma_day, volume_day) * mean)
+    return float(_scale(impact_y, sigma_day, volume_day) * mean_root(qty_before, qty))
