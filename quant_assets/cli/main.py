@@ -19,6 +19,7 @@ from quant_assets.cli.leaderboard import leaderboard
 from quant_assets.cli.materialize import materialize, plan
 from quant_assets.cli.models import models, train
 from quant_assets.cli.strategies import strategies
+from quant_assets.cli.sweep import sweep, worker
 from quant_assets.cli.tables import bars, peek, roll_map
 from quant_assets.cli.ui import ui
 
@@ -40,6 +41,8 @@ app.command()(bronze)
 app.command()(footprint)
 app.command()(leaderboard)
 app.command()(features)
+app.command()(sweep)
+app.command()(worker)
 app.command("check-leaks")(check_leaks)
 app.command()(peek)
 app.add_typer(models, name="models")

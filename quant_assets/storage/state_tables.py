@@ -76,8 +76,9 @@ SWEEPS = sa.Table(
     METADATA,
     sa.Column("sweep", sa.String, primary_key=True),
     sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("reported", sa.String),
 )
-"""Sweeps by name, each with its spec as it was last run."""
+"""Sweeps by name, each with its spec as it was last run, and a digest of what its page tells."""
 
 SWEEP_CELLS = sa.Table(
     "sweep_cells",

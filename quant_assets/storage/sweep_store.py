@@ -107,6 +107,17 @@ class SweepStore:
         with self._state.transaction("read a sweep of") as connection:
             return [_result(row) for row in connection.execute(statement).mappings()]
 
+    def reported(self, sweep: str) -> str | None:
+        """Return the digest of what the sweep's page tells, None where there is no page."""
+        rows = self._state.select(SWEEPS, sweep=sweep)
+        return rows[0]["reported"] if rows else None
+
+    def note_report(self, sweep: str, digest: str) -> None:
+        """Keep the digest of what the sweep's page tells."""
+        statement = sa.update(SWEEPS).where(SWEEPS.c.sweep == sweep).values(reported=digest)
+        with self._state.transaction("note a page in") as connection:
+            connection.execute(statement)
+
     def names(self) -> list[str]:
         """Return the names of all sweeps, ascending."""
         return self._state.distinct(SWEEPS.c.sweep)

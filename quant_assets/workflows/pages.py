@@ -37,7 +37,7 @@ def tear_sheet_path(workspace: Workspace, strategy: Strategy) -> Path:
 def write_tear_sheet(workspace: Workspace, strategy: Strategy, stored: StoredBacktest) -> Page:
     """Write the tear sheet of a stored backtest; the same backtest gives the same bytes."""
     html = tear_sheet_html(workspace, strategy, stored)
-    return _write(tear_sheet_path(workspace, strategy), html)
+    return write_page(tear_sheet_path(workspace, strategy), html)
 
 
 def tear_sheet_html(workspace: Workspace, strategy: Strategy, stored: StoredBacktest) -> str:
@@ -63,7 +63,7 @@ def tear_sheet_html(workspace: Workspace, strategy: Strategy, stored: StoredBack
 def write_leaderboard_page(workspace: Workspace) -> Page | None:
     """Write the page of the stored leaderboard; None where there is none yet."""
     html = leaderboard_html(workspace)
-    return None if html is None else _write(page_path(workspace, LEADERBOARD_PAGE), html)
+    return None if html is None else write_page(page_path(workspace, LEADERBOARD_PAGE), html)
 
 
 def leaderboard_html(workspace: Workspace) -> str | None:
@@ -88,7 +88,7 @@ def is_written(path: Path, text: str) -> bool:
     return path.exists() and path.read_text(encoding="utf-8") == text
 
 
-def _write(path: Path, text: str) -> Page:
+def write_page(path: Path, text: str) -> Page:
     """Write a page so that a reader sees the old one or the new one; an equal one is kept."""
     if is_written(path, text):
         return Page(path, is_new=False)

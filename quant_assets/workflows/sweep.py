@@ -12,7 +12,7 @@ from quant_assets.optimization.plateau import plateau_scores
 from quant_assets.optimization.search_space import Cell, count_cells, sweep_cells
 from quant_assets.optimization.sweep_spec import SweepSpec
 from quant_assets.signals.strategy import Strategy
-from quant_assets.storage.job_queue import Job, JobQueue, JobState
+from quant_assets.storage.job_queue import Job, JobQueue
 from quant_assets.storage.sweep_store import CellResult, CellRow, SweepStore
 from quant_assets.workflows.strategies import strategy, with_symbols
 from quant_assets.workflows.sweep_jobs import Reads, jobs_of
@@ -151,15 +151,11 @@ def queue_cells(
 
 
 def ranked_cells(workspace: Workspace, spec: SweepSpec) -> list[RankedCell]:
-    """Return the completed cells of a sweep, the best first; equal ones by number.
+    """Return all cells of a sweep, the best first; equal ones by number.
 
     Cells without the metric come last. Only a grid has neighbours, and so plateau scores.
     """
-    results = [
-        one
-        for one in SweepStore(workspace.state).results(spec.name)
-        if one.state is JobState.COMPLETED
-    ]
+    results = SweepStore(workspace.state).results(spec.name)
     scores = [one.metrics.get(spec.metric) for one in results]
     values = [one.values for one in results]
     plateaus = plateau_scores(values, scores) if spec.kind == "grid" else [None] * len(results)
@@ -168,11 +164,6 @@ def ranked_cells(workspace: Workspace, spec: SweepSpec) -> list[RankedCell]:
         cells,
         key=lambda one: (one.score is None, -(one.score or 0.0), one.result.cell),
     )
-
-
-def unfinished_cells(workspace: Workspace, spec: SweepSpec, state: JobState) -> list[CellResult]:
-    """Return the cells of a sweep in one state, by number."""
-    return [one for one in SweepStore(workspace.state).results(spec.name) if one.state is state]
 
 
 def _by_kin(jobs: Sequence[Job]) -> list[Job]:

@@ -1,0 +1,95 @@
+"""The page of a sweep: its cells, what they showed, and whether the best one is believed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from quant_assets.backtests.metrics import METRIC_NAMES
+from quant_assets.lineage.fingerprint import canonical_json, digest_of
+from quant_assets.optimization.cscv import cross_validate_trials
+from quant_assets.optimization.sweep_spec import SweepSpec
+from quant_assets.optimization.trials import Trial
+from quant_assets.reports.sweep_page import Overfitting, build_sweep_report
+from quant_assets.storage.sweep_store import SweepStore
+from quant_assets.workflows.leaderboard import all_trials
+from quant_assets.workflows.pages import page_path, write_page
+from quant_assets.workflows.sweep import RankedCell
+from quant_assets.workflows.workspace import Workspace
+
+
+def sweep_page_path(workspace: Workspace, sweep: str) -> Path:
+    """Return where the page of a sweep lies."""
+    return page_path(workspace, f"sweep_{sweep}.html")
+
+
+def write_sweep_page(workspace: Workspace, spec: SweepSpec, cells: Sequence[RankedCell]) -> Path:
+    """Write the page of a sweep, unless it stands and nothing that it tells has changed."""
+    store, path = SweepStore(workspace.state), sweep_page_path(workspace, spec.name)
+    told = digest_of(
+        [spec.to_mapping(), [[c.result.job_id, c.result.trial_id, c.result.message] for c in cells]]
+    )
+    if not path.exists() or store.reported(spec.name) != told:
+        write_page(path, sweep_html(workspace, spec, cells))
+        store.note_report(spec.name, told)
+    return path
+
+
+def sweep_html(workspace: Workspace, spec: SweepSpec, cells: Sequence[RankedCell]) -> str:
+    """Return the page of a sweep."""
+    ids = {one.result.trial_id for one in cells}
+    trials = [trial for trial in all_trials(workspace) if trial.trial_id in ids]
+    return build_sweep_report(
+        cells_frame(spec, cells),
+        varied=list(spec.vary),
+        metric=spec.metric,
+        title=f"Sweep {spec.name}",
+        synthetic=_is_synthetic(workspace, trials),
+        pbo=_overfitting(trials),
+        command=f"quant sweep {spec.name}.yaml",
+    )
+
+
+def _overfitting(trials: Sequence[Trial]) -> Overfitting | None:
+    """Return the probability of overfitting as the page wants it; None without a trial."""
+    if not trials:
+        return None
+    found = cross_validate_trials([trial.series for trial in trials])
+    return Overfitting(found.pbo, found.logits.tolist(), reason=found.note or "")
+
+
+def cells_frame(spec: SweepSpec, cells: Sequence[RankedCell]) -> pl.DataFrame:
+    """Return the cells as the page wants them: a row each, a column a varied key and a metric."""
+    values = [
+        pl.Series(key, _plain([one.result.values.get(key) for one in cells])) for key in spec.vary
+    ]
+    metrics = [
+        pl.Series(name, [one.result.metrics.get(name) for one in cells], dtype=pl.Float64)
+        for name in METRIC_NAMES
+    ]
+    texts = {
+        "state": [one.result.state.value if one.result.state else "invalid" for one in cells],
+        "trial_id": [one.result.trial_id for one in cells],
+        "reason": [one.result.message or None for one in cells],
+    }
+    words = [pl.Series(name, column, dtype=pl.String) for name, column in texts.items()]
+    plateau = pl.Series("plateau", [one.plateau for one in cells], dtype=pl.Float64)
+    return pl.DataFrame([*values, *metrics, *words, plateau])
+
+
+def _plain(values: list[Any]) -> list[Any]:
+    """Return numbers as they are where all are numbers, else each value as text."""
+    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        return [float(v) for v in values] if any(isinstance(v, float) for v in values) else values
+    return [v if isinstance(v, str) else canonical_json(v) for v in values]
+
+
+def _is_synthetic(workspace: Workspace, trials: Sequence[Trial]) -> bool:
+    """Whether any symbol's bars come from a seed."""
+    symbols = {symbol for trial in trials for symbol in trial.symbols}
+    return any(
+        entry.synthetic
+        for symbol in sorted(symbols)
+        for entry in workspace.lake.index.entries("bars", symbol=symbol)
+    )
