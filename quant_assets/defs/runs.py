@@ -29,6 +29,7 @@ from quant_assets.defs.selection import (
 )
 from quant_assets.observe.progress import Reported, listening
 from quant_assets.settings.model import PartitionGrain
+from quant_assets.signals.strategy import Strategy
 from quant_assets.workflows.plan_contracts import contracts_of
 from quant_assets.workflows.ranges import DROPPED, Outcome, decide
 from quant_assets.workflows.recipe import BROKEN, Key
@@ -155,12 +156,19 @@ def _requests(
             for name, one in strategies(workspace).items()
             if (not names or name in names)
             and wanted & set(one.symbols or ())
-            and training_entries(workspace, one)
+            and _is_due(workspace, one, wave)
         ]
     if wave.kind == "contracts":
         keys = [key for one in ranges for key in one.keys]
         return [RunRequest(wave.assets, partition=name) for name in contracts_of(workspace, keys)]
     return [RunRequest(wave.assets)]
+
+
+def _is_due(workspace: Workspace, strategy: Strategy, wave: Wave) -> bool:
+    """Whether a wave has anything to make of a strategy: a rule has no model, and needs none."""
+    if not strategy.learns:
+        return set(wave.assets) != {"model"}
+    return bool(training_entries(workspace, strategy))
 
 
 @contextmanager
