@@ -63,7 +63,10 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = root / "raw" / "EURUSD15.csv"
     write_csv(file, DAYS, seed=1)
     list(ingest_files(workspace, [file]))
-    _make(workspace, *[asset for asset in RANGED if asset not in {"training_set", "predictions"}])
+    _make(
+        workspace,
+        *[asset for asset in RANGED if asset not in {"training_set", "predictions", "signals"}],
+    )
     workspace.state.engine.dispose()
     return root
 
@@ -79,8 +82,8 @@ def test_it_trains_predicts_and_trades_beside_the_usual_strategy(root):
     """Both learn, each from its own table; both are predicted, traded and counted."""
     _write_strategy(root)
     workspace = Workspace.open(root)
-    ended = _make(workspace, "training_set", "predictions")
-    assert ended == {"training_set": {"made"}, "predictions": {"made"}}
+    ended = _make(workspace, "training_set", "predictions", "signals")
+    assert ended == {"training_set": {"made"}, "predictions": {"made"}, "signals": {"made"}}
     flat, usual = stored_model(workspace, FLAT).model, stored_model(workspace, USUAL).model
     assert set(flat.features) == set(learning_frame(CONTRACT_TABLE.empty()).columns[2:])
     assert set(usual.features) == set(standard_catalog().names)
@@ -91,9 +94,10 @@ def test_it_trains_predicts_and_trades_beside_the_usual_strategy(root):
     assert models == {USUAL, FLAT}
     trials = {backtest_strategy(workspace, strategies(workspace)[n]).run for n in (USUAL, FLAT)}
     assert len(trials) == 2
-    assert _make(workspace, "training_set", "predictions") == {
+    assert _make(workspace, "training_set", "predictions", "signals") == {
         "training_set": {"kept"},
         "predictions": {"kept"},
+        "signals": {"kept"},
     }
     assert not any(line.would_run for line in plan_assets(workspace, RANGED, KEYS))
 
