@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 import polars as pl
 
+from quant_assets.backtests.columns import EXIT_ROW
 from quant_assets.backtests.history import SymbolHistory
 from quant_assets.backtests.kernels import walk_bars
 from quant_assets.backtests.ledger import equity_frame, trades_frame
+from quant_assets.backtests.market_arrays import cost_array, market_arrays, rule_array
 from quant_assets.backtests.metrics import score_backtest
-from quant_assets.backtests.timeline import PRICES, Timeline, build_timeline
+from quant_assets.backtests.timeline import Timeline, build_timeline
 from quant_assets.execution.costs import Costs, Realism, costs_of
+from quant_assets.execution.reasons import REASONS
 from quant_assets.lineage.fingerprint import content_version, digest_of
 from quant_assets.market.errors import StrategyError
 from quant_assets.market.instruments import Instrument
@@ -99,29 +101,37 @@ def run_backtest(
         for s in symbols
     }
     identity = run_hash or _identity(histories, strategy, costs, level)
-    walked = walk_bars(*_arrays(timeline, strategy, costs, instruments))
+    per_year = {s: sessions_a_year(instruments[s].asset_class) for s in symbols}
+    at, of, account, unfilled = walk_bars(
+        timeline.rows["symbol_number"].to_numpy(),
+        timeline.group,
+        market_arrays(timeline, histories, strategy, realism=level, sessions_per_year=per_year),
+        cost_array(symbols, costs, instruments),
+        rule_array(strategy, level),
+    )
     trades = trades_frame(
         timeline,
-        walked[0],
-        walked[1],
-        strategy=strategy,
+        at,
+        of,
+        timeframe=timeframe,
         costs=costs,
         multipliers=multipliers,
         run_hash=identity,
         realism=level,
     )
-    last_exit = timeline.group[walked[0][:, 2]].max() if len(walked[0]) else 0
+    last_exit = timeline.group[at[:, EXIT_ROW]].max() if len(at) else 0
     n_groups = int(max(timeline.last_oos_group, last_exit)) + 1
-    equity = equity_frame(timeline, walked[2][:n_groups], strategy=strategy)
+    equity = equity_frame(timeline, account[:n_groups], strategy=strategy)
     metrics = score_backtest(
         trades,
         equity,
         capital=strategy.capital,
-        exposed=walked[2][:n_groups, 3] > 0,
+        exposed=account[:n_groups, 3] > 0,
         multipliers=multipliers,
-        sessions_per_year=max(sessions_a_year(instruments[s].asset_class) for s in symbols),
+        sessions_per_year=max(per_year.values()),
     )
-    return Result(trades, equity, metrics, identity, level, costs)
+    counts = {reason: int(n) for reason, n in zip(REASONS, unfilled, strict=True) if n}
+    return Result(trades, equity, metrics, identity, level, costs, counts)
 
 
 def sessions_a_year(asset_class: str) -> float:
@@ -145,46 +155,6 @@ def _check_instruments(symbols: list[str], instruments: Mapping[str, Instrument]
             found=f"results in {', '.join(currencies)}",
             remedy="Name symbols of one currency under `symbols`.",
         )
-
-
-def _arrays(
-    timeline: Timeline,
-    strategy: Strategy,
-    costs: Mapping[str, Costs],
-    instruments: Mapping[str, Instrument],
-) -> tuple[np.ndarray, ...]:
-    """Return the walk's arguments; prices must be finite and positive."""
-    rows = timeline.rows
-    prices = np.ascontiguousarray(rows.select(PRICES).cast(pl.Float64).to_numpy())
-    if not (np.isfinite(prices) & (prices > 0.0)).all():
-        raise StrategyError(
-            asked=f"a backtest of {', '.join(timeline.symbols)}",
-            found="a bar has a price that is missing, not finite or not above zero",
-            remedy="Make the bars again; see the quarantine of their source.",
-        )
-    of_symbol = [
-        (c.half_spread, c.fee_per_unit, c.fee_ratio, instruments[s].multiplier)
-        for s, c in ((s, costs[s]) for s in timeline.symbols)
-    ]
-    exits = strategy.exit_rules
-    rules = (
-        strategy.capital,
-        strategy.qty or 0.0,
-        exits.stop_ratio,
-        exits.target_ratio,
-        exits.horizon_bars,
-        exits.on_signal,
-    )
-    return (
-        rows["symbol_number"].to_numpy(),
-        timeline.group,
-        prices,
-        rows["wanted"].cast(pl.Int8).to_numpy(),
-        rows["may_enter"].to_numpy(),
-        rows["is_last"].to_numpy(),
-        np.array(of_symbol, dtype=np.float64),
-        np.array(rules, dtype=np.float64),
-    )
 
 
 def _check_size(timeline: Timeline, strategy: Strategy, multipliers: Mapping[str, float]) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from quant_assets.backtests.schema import EQUITY, TRADES
+from quant_assets.backtests import columns as col
+from quant_assets.backtests.schema import EQUITY, TRADE_SIDES, TRADES
 from quant_assets.backtests.timeline import Timeline
 from quant_assets.execution.costs import REALISM_LEVELS, Costs, Realism
 from quant_assets.execution.fills import EXIT_REASONS, REASON_OF_CODE
-from quant_assets.execution.kernels import SIGNAL
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.timeframes import Timeframe
 from quant_assets.signals.strategy import Strategy
@@ -20,7 +20,7 @@ def trades_frame(
     trades_at: np.ndarray,
     trades_of: np.ndarray,
     *,
-    strategy: Strategy,
+    timeframe: Timeframe,
     costs: Mapping[str, Costs],
     multipliers: Mapping[str, float],
     run_hash: str,
@@ -28,59 +28,56 @@ def trades_frame(
 ) -> pl.DataFrame:
     """Return the trades, numbered by entry, with their costs split.
 
-    Gross is the result at mid prices. The fills lie half a spread from them, so gross less the
-    spread's cost is the result at the fills, and less the fees it is the net.
+    Gross is the result at undisturbed mid prices: those of the decision, on time and of no size.
+    Less what latency, spread and size cost, it is the result at the fills; less fees, the net.
     """
-    order = np.argsort(trades_at[:, 1], kind="stable")
+    order = np.argsort(trades_at[:, col.ENTRY_ROW], kind="stable")
     at, of = trades_at[order], trades_of[order]
-    names = np.array(timeline.symbols)
     per_symbol = [costs[s] for s in timeline.symbols]
-    half = np.array([c.half_spread for c in per_symbol])[at[:, 0]]
-    qty = strategy.qty or 0.0
-    units = qty * np.array([multipliers[s] for s in timeline.symbols])[at[:, 0]]
-    fee_unit = np.array([c.fee_per_unit for c in per_symbol])[at[:, 0]]
-    fee_ratio = np.array([c.fee_ratio for c in per_symbol])[at[:, 0]]
-    entry, exit_ = of[:, 0], of[:, 1]
-    at_fills = at[:, 3] * units * (exit_ - entry)
+    half = np.array([c.half_spread for c in per_symbol])[at[:, col.SYMBOL]]
+    qty, entry, exit_ = of[:, col.QTY], of[:, col.ENTRY], of[:, col.EXIT]
+    units = qty * np.array([multipliers[s] for s in timeline.symbols])[at[:, col.SYMBOL]]
+    fee_unit = np.array([c.fee_per_unit for c in per_symbol])[at[:, col.SYMBOL]]
+    fee_ratio = np.array([c.fee_ratio for c in per_symbol])[at[:, col.SYMBOL]]
+    at_fills = at[:, col.SIDE] * units * (exit_ - entry)
     spread_cost = 2.0 * half * units
     fees = 2.0 * qty * fee_unit + fee_ratio * units * (entry + exit_)
-    bar_ns = Timeframe.parse(strategy.timeframe).ns
-    start_ns = timeline.rows["bar_start"].to_physical().to_numpy()
-    signal_row = _previous_rows(timeline)[at[:, 1]]
-    zeros = np.zeros(at.shape[0])
-    taken = timeline.rows.select("session", "symbol", "contract")[at[:, 1]]
-    frame = taken.with_columns(
-        trade_id=pl.Series(
-            [f"{run_hash[:10]}-{n:06d}" for n in range(1, len(at) + 1)], dtype=pl.String
-        ),
-        symbol=pl.Series(names[at[:, 0]].tolist(), dtype=pl.String),
-        side=pl.Series(
-            ["long" if side > 0 else "short" for side in at[:, 3]],
-            dtype=pl.Enum(["long", "short"]),
-        ),
-        signal_ts=pl.Series(start_ns[signal_row] + bar_ns).cast(UTC_NS),
-        entry_ts=pl.Series(start_ns[at[:, 1]]).cast(UTC_NS),
-        exit_ts=pl.Series(start_ns[at[:, 2]] + np.where(at[:, 4] == SIGNAL, 0, bar_ns)).cast(
-            UTC_NS
-        ),
-        qty=pl.Series(np.full(at.shape[0], qty)),
-        entry_price=pl.Series(entry),
-        exit_price=pl.Series(exit_),
-        exit_reason=pl.Series(
-            [REASON_OF_CODE[code] for code in at[:, 4]], dtype=pl.Enum(EXIT_REASONS)
-        ),
-        gross=pl.Series(at_fills + spread_cost),
-        spread_cost=pl.Series(spread_cost),
-        fees=pl.Series(fees),
-        latency_cost=pl.Series(zeros),
-        slippage=pl.Series(zeros),
-        net=pl.Series(at_fills - fees),
-        mae=pl.Series(of[:, 2]),
-        mfe=pl.Series(of[:, 3]),
-        model_version=timeline.rows["model_version"][signal_row],
-        realism=pl.lit(realism.value, dtype=pl.Enum(REALISM_LEVELS)),
+    late, slip = of[:, col.LATENCY_COST], of[:, col.SLIPPAGE]
+    decided_ns = timeline.rows["bar_start"].to_physical().to_numpy()[at[:, col.SIGNAL_ROW]]
+    return TRADES.check(
+        _where_and_why(timeline, at, run_hash).with_columns(
+            signal_ts=pl.Series(decided_ns + timeframe.ns).cast(UTC_NS),
+            qty=pl.Series(qty),
+            entry_price=pl.Series(entry),
+            exit_price=pl.Series(exit_),
+            gross=pl.Series(at_fills + spread_cost + late + slip),
+            spread_cost=pl.Series(spread_cost),
+            fees=pl.Series(fees),
+            latency_cost=pl.Series(late),
+            slippage=pl.Series(slip),
+            net=pl.Series(at_fills - fees),
+            mae=pl.Series(of[:, col.MAE]),
+            mfe=pl.Series(of[:, col.MFE]),
+            realism=pl.lit(realism.value, dtype=pl.Enum(REALISM_LEVELS)),
+        )
     )
-    return TRADES.check(frame)
+
+
+def _where_and_why(timeline: Timeline, at: np.ndarray, run_hash: str) -> pl.DataFrame:
+    """Return what names the trades: session, id, symbol, side, instants, reason and model."""
+    ids = [f"{run_hash[:10]}-{n:06d}" for n in range(1, len(at) + 1)]
+    sides = ["long" if side > 0 else "short" for side in at[:, col.SIDE]]
+    reasons = [REASON_OF_CODE[code] for code in at[:, col.CODE]]
+    model = timeline.rows["model_version"][at[:, col.SIGNAL_ROW]]
+    taken = timeline.rows.select("session", "symbol", "contract")[at[:, col.ENTRY_ROW]]
+    return taken.with_columns(
+        trade_id=pl.Series(ids, dtype=pl.String),
+        side=pl.Series(sides, dtype=pl.Enum(TRADE_SIDES)),
+        entry_ts=pl.Series(at[:, col.ENTRY_NS]).cast(UTC_NS),
+        exit_ts=pl.Series(at[:, col.EXIT_NS]).cast(UTC_NS),
+        exit_reason=pl.Series(reasons, dtype=pl.Enum(EXIT_REASONS)),
+        model_version=model,
+    )
 
 
 def equity_frame(timeline: Timeline, account: np.ndarray, *, strategy: Strategy) -> pl.DataFrame:
@@ -107,12 +104,3 @@ def equity_frame(timeline: Timeline, account: np.ndarray, *, strategy: Strategy)
         drawdown=pl.Series(equity / peak - 1.0),
     )
     return EQUITY.check(frame)
-
-
-def _previous_rows(timeline: Timeline) -> np.ndarray:
-    """Return for each row the previous row of its symbol, itself where there is none."""
-    rows = timeline.rows.select("symbol_number").with_row_index("row")
-    previous = rows.select(
-        pl.col("row").shift(1).over("symbol_number").fill_null(pl.col("row")).cast(pl.Int64)
-    )
-    return previous["row"].to_numpy()

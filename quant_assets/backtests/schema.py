@@ -19,13 +19,19 @@ class TradesSchema(dy.Schema):
     contract = word("contract held; null where the symbol has none", nullable=True)
     side = choice(TRADE_SIDES, "direction of the position")
     signal_ts = instant("close of the bar whose signal asked for the trade")
-    entry_ts = instant("open of the next bar, where the entry filled")
-    exit_ts = instant("end of the bar in which the exit filled")
+    entry_ts = instant("when the entry filled: the next bar's open, or later by the order's way")
+    exit_ts = instant(
+        "end of the bar in which the exit filled; of an exit at an open, that instant"
+    )
     qty = real("size of the position", unit="contracts, shares or units")
-    entry_price = real("price of the entry's fill, spread included", unit="quote currency")
-    exit_price = real("price of the exit's fill, spread included", unit="quote currency")
+    entry_price = real(
+        "price of the entry's fill, spread and slippage included", unit="quote currency"
+    )
+    exit_price = real(
+        "mean price of the exit's fills, spread and slippage included", unit="quote currency"
+    )
     exit_reason = choice(EXIT_REASONS, "what ended the trade")
-    gross = real("result at mid prices, before all costs", unit="currency")
+    gross = real("result at undisturbed mid prices, before all costs", unit="currency")
     spread_cost = real("half the spread on both sides", unit="currency")
     fees = real("fees of both sides", unit="currency")
     latency_cost = real("move between decision and arrival; 0 below that realism", unit="currency")

@@ -15,6 +15,7 @@ from quant_assets.backtests.engine import Result, run_backtest
 from quant_assets.lineage.fingerprint import content_version
 from quant_assets.market.errors import StrategyError
 from quant_assets.market.instruments import AssetClass
+from quant_assets_tests.backtests.cases import random_case
 from quant_assets_tests.backtests.market import (
     BAR_NS,
     FIRST,
@@ -25,99 +26,8 @@ from quant_assets_tests.backtests.market import (
     random_predictions,
     strategy,
 )
-from quant_assets_tests.backtests.oracle import Rules, trade_slowly
 
 KINDS = (AssetClass.FUTURE, AssetClass.EQUITY)
-
-
-def random_case(seed: int, kind: AssetClass = AssetClass.FUTURE, **rules: object):
-    """Return histories, strategy and instruments of two symbols."""
-    rng = np.random.default_rng(seed)
-    bars = {
-        name: random_bars(rng, contracts=name == "ES", missing=0.1 * (name == "NQ"))
-        for name in ("ES", "NQ")
-    }
-    told = {name: random_predictions(rng, bars[name], first_oos=15) for name in bars}
-    instruments = {name: instrument(name, asset_class=kind) for name in bars}
-    plan = strategy(**({"max_leverage": 1000.0} | rules))
-    return histories_of(bars, told, plan), plan, instruments
-
-
-def slowly(histories, plan, instruments):
-    """Return what the slow backtest makes of the same case."""
-    crosses = next(iter(instruments.values())).asset_class is not AssetClass.EQUITY
-    first = min(h.signals.filter("is_oos")["bar_start"].min() for h in histories.values())
-    rows = []
-    for name, history in sorted(histories.items()):
-        asked = dict(history.signals.filter("is_oos").select("bar_start", "side").iter_rows())
-        for bar in history.bars.iter_rows(named=True):
-            wanted = asked.get(bar["bar_start"], 0)
-            segment = (bar["contract"], None if crosses else bar["session"])
-            values = {k[0]: bar[k] for k in ("open", "high", "low", "close")}
-            stamp = {"symbol": name, "t": bar["bar_start"], "wanted": wanted, "segment": segment}
-            if bar["bar_start"] >= first:
-                rows.append(stamp | values)
-    rows.sort(key=lambda row: (row["t"], row["symbol"]))
-    rules = Rules(
-        capital=plan.capital,
-        qty=plan.qty,
-        sl=plan.exit_rules.stop_ratio,
-        tp=plan.exit_rules.target_ratio,
-        horizon=plan.exit_rules.horizon_bars,
-        on_signal=plan.exit_rules.on_signal,
-        half=dict.fromkeys(histories, 0.5 * plan.execution.spread_ticks * 0.25),
-        fee=dict.fromkeys(histories, plan.execution.fee_per_unit),
-        multiplier=dict.fromkeys(histories, 50.0),
-    )
-    return trade_slowly(rows, rules)
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    seed=st.integers(0, 10**6),
-    kind=st.sampled_from(KINDS),
-    horizon=st.integers(1, 9),
-    capital=st.sampled_from([2000.0, 100_000.0]),
-    spread=st.sampled_from([0.0, 1.0, 6.0]),
-    on_signal=st.booleans(),
-    barrier=st.sampled_from([None, 0.006]),
-)
-def test_trades_and_equity_equal_a_slow_backtest(
-    seed, kind, horizon, capital, spread, on_signal, barrier
-):
-    """Trade by trade and bar by bar, with two symbols, contract changes and missing bars."""
-    case = random_case(
-        seed,
-        kind,
-        capital=capital,
-        exits={
-            "stop": barrier,
-            "target": barrier,
-            "horizon_bars": horizon if horizon < 9 else None,
-            "on_signal": on_signal,
-        },
-        execution={"spread_ticks": spread, "fee_per_unit": 1.5},
-    )
-    made = run_backtest(*case)
-    trades, equity = slowly(*case)
-    assert made.trades.height == len(trades)
-    one_bar = pl.duration(nanoseconds=BAR_NS)
-    found = made.trades.select(
-        "symbol",
-        pl.col("side").cast(pl.String),
-        (pl.col("signal_ts") - one_bar).alias("signal"),
-        pl.col("entry_ts").alias("entry"),
-        (
-            pl.col("exit_ts")
-            - pl.when(pl.col("exit_reason") == "signal").then(pl.duration()).otherwise(one_bar)
-        ).alias("exit"),
-        pl.col("exit_reason").cast(pl.String).alias("reason"),
-    ).to_dicts()
-    assert found == [{k: t[k] for k in found[0]} for t in trades] if found else not trades
-    for column in ("entry_price", "exit_price", "net"):
-        assert made.trades[column].to_list() == pytest.approx([t[column] for t in trades])
-    expected = [value for _, value in equity][: made.equity.height]
-    assert made.equity["equity"].to_list() == pytest.approx(expected)
 
 
 @settings(deadline=None, max_examples=60)

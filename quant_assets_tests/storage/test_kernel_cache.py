@@ -11,15 +11,13 @@ import pytest
 import quant_assets
 
 CALL = """
-from quant_assets.backtests import kernels
+from quant_assets.execution.bar_kernels import leave_between
 import numpy as np
 
-mine, bar = np.zeros(16), np.full(8, 100.0)
-mine[kernels._PENDING] = 1.0
-cost, rules = np.full(8, 0.5), np.ones(8)
-kernels._enter(mine, 0, bar, cost, rules)
-stats = kernels._enter.stats
-print(mine[kernels._ENTRY], sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
+flat = np.full((1, 4), 100.0)
+price = leave_between(flat, 0, 1, 100.0, -1, 100.0, 100.0, 90.0, 0.5)[1]
+stats = leave_between.stats
+print(price, sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
 
 
@@ -32,8 +30,8 @@ def package(tmp_path: Path) -> Path:
     return copy
 
 
-def _entry(package: Path, *, before: str = "", **variables: str) -> tuple[float, int, int]:
-    """Return at what price a fresh process enters, and its hits and misses of the cache."""
+def _exit(package: Path, *, before: str = "", **variables: str) -> tuple[float, int, int]:
+    """Return at what price a fresh process leaves, and its hits and misses of the cache."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}
     environment |= {"PYTHONPATH": str(package.parent)} | variables
     done = subprocess.run(
@@ -72,24 +70,24 @@ def test_a_changed_callee_in_another_file_changes_its_compiled_caller(
 ):
     """One process compiles and the next one finds it; after the change it is compiled anew."""
     variables = {"NUMBA_CACHE_DIR": str(tmp_path / "numba")} if names_a_folder else {}
-    assert _entry(package, before=before, **variables) == (100.5, 0, 1)
-    assert _entry(package, before=before, **variables) == (100.5, 1, 0)
-    compiled = sorted(tmp_path.rglob("kernels._enter-*.nb?"))
+    assert _exit(package, before=before, **variables) == (100.5, 0, 1)
+    assert _exit(package, before=before, **variables) == (100.5, 1, 0)
+    compiled = sorted(tmp_path.rglob("bar_kernels.leave_between-*.nb?"))
     assert compiled
     _change_callee(package)
-    assert _entry(package, before=before, **variables) == (101.0, 0, 1)
-    assert _entry(package, before=before, **variables) == (101.0, 1, 0)
-    assert sorted(tmp_path.rglob("kernels._enter-*.nb?")) == compiled
+    assert _exit(package, before=before, **variables) == (101.0, 0, 1)
+    assert _exit(package, before=before, **variables) == (101.0, 1, 0)
+    assert sorted(tmp_path.rglob("bar_kernels.leave_between-*.nb?")) == compiled
     assert (tmp_path / "numba").exists() == names_a_folder
 
 
 @pytest.mark.slow
 def test_a_change_elsewhere_compiles_nothing_anew(package):
     """What a kernel does not import is not in its code."""
-    _entry(package)
+    _exit(package)
     file = package / "bars" / "kernels.py"
     file.write_text(file.read_text() + "\nOTHER = 1\n")
-    assert _entry(package) == (100.5, 1, 0)
+    assert _exit(package) == (100.5, 1, 0)
 
 
 def test_what_the_user_says_of_locators_stands(package):
