@@ -36,7 +36,7 @@ FILLED_AT = 1
 
 
 @njit(cache=True, nogil=True)
-def _shift_levels(memory: np.ndarray, shift: int) -> float:
+def _shift_levels(memory: np.ndarray, shift: int, size: float) -> float:
     """Move what was taken to the levels it now stands at; return what is left of it."""
     n_levels = memory.shape[0] - LEVELS
     total = 0.0
@@ -44,6 +44,8 @@ def _shift_levels(memory: np.ndarray, shift: int) -> float:
         level = place if shift >= 0 else n_levels - 1 - place
         source = level + shift
         taken = memory[LEVELS + source] if 0 <= source < n_levels else 0.0
+        if level == 0:
+            taken = min(taken, size)
         memory[LEVELS + level] = taken
         total += taken
     return total
@@ -64,17 +66,16 @@ def observe(
 
     Notes
     -----
-    What was taken at a price is offered again as far as the price's size grows, and all of it
-    once the price was not offered: when the touch has moved beyond it. A touch that moves nearer
-    keeps what was taken behind it, as far as levels are remembered.
+    Quotes do not know of own fills, so what was taken is kept from their size until it shrinks
+    below that: others have then left in front of us, and what comes later is new. So no more is
+    ever taken at a price than it first offered and grew by. All is forgotten of a price that is
+    not offered any more, when the touch has moved beyond it. A touch that moves nearer keeps what
+    was taken behind it, as far as levels are remembered.
     """
     if memory[IS_USED] > 0.0:
         away = direction * (touch - marks[TOUCH])
-        if away == 0:
-            growth = max(size - memory[SIZE], 0.0)
-            memory[LEVELS] = max(memory[LEVELS] - growth, 0.0)
         shift = away // step if away % step == 0 else memory.shape[0]
-        memory[IS_USED] = _shift_levels(memory, shift)
+        memory[IS_USED] = _shift_levels(memory, shift, size)
     marks[TOUCH] = touch
     memory[SIZE] = size
 
