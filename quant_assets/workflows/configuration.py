@@ -88,7 +88,7 @@ def run_configuration(
     TrainingError, StrategyError
         As the assets would: no rows to learn from, no bars, a rule that fails.
     """
-    predicted = _predictions(view, strategy, cache) if strategy.learns else None
+    predicted = predictions_of(view, strategy, cache) if strategy.learns else None
     found = histories_of(view, strategy, _signals(view, strategy, predicted))
     bars = digest_of({s: versions(entries) for s, entries in found.bars.items()})
     share = cache.get("quality", bars, lambda: quality_share(view, found), most=KEPT_MODELS)
@@ -127,7 +127,7 @@ def _signals(
     return {symbol: pl.concat(frames) for symbol, frames in parts.items()}
 
 
-def _predictions(view: LakeView, strategy: Strategy, cache: Cache) -> Predictions:
+def predictions_of(view: LakeView, strategy: Strategy, cache: Cache) -> Predictions:
     """Return the predictions of a strategy's model on all sessions of its source."""
     pairs = list(_sources(view, strategy))
     # Labels look forward and back over all bars, whose holes count too.
