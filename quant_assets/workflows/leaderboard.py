@@ -13,20 +13,15 @@ from quant_assets.lineage.records import Lineage, Origin
 from quant_assets.market.errors import InputError
 from quant_assets.optimization.leaderboard import build_leaderboard, rank_leaderboard
 from quant_assets.optimization.schema import LEADERBOARD
-from quant_assets.optimization.schema import TRIALS as TRIALS_TABLE
-from quant_assets.optimization.trials import Trial, trials_frame
+from quant_assets.optimization.trials import Trial
 from quant_assets.storage.index import Entry
 from quant_assets.storage.source_code import code_version
-from quant_assets.storage.state_tables import JOBS, SWEEP_CELLS, TRIALS
+from quant_assets.storage.state_tables import JOBS, SWEEP_CELLS
 from quant_assets.workflows.trial_staleness import stale_trials
+from quant_assets.workflows.trials import all_trials
 from quant_assets.workflows.workspace import Workspace
 
 CODE = (__name__, "quant_assets.optimization.leaderboard")
-
-
-def all_trials(workspace: Workspace) -> list[Trial]:
-    """Return the trials of the state database, by id."""
-    return [Trial.from_row(row) for row in workspace.state.select(TRIALS)]
 
 
 def sweep_members(workspace: Workspace) -> dict[str, set[str]]:
@@ -57,9 +52,6 @@ def build_now(workspace: Workspace, trials: list[Trial], stale: Collection[str])
     return build_leaderboard(trials, stale=stale, sweeps=named | queued)
 
 
-CODE = (__name__, "quant_assets.optimization.leaderboard")
-
-
 @dataclass(frozen=True)
 class StoredLeaderboard:
     """The leaderboard as the lake holds it; `is_new` where it differs from the one before."""
@@ -69,7 +61,7 @@ class StoredLeaderboard:
 
 
 def store_leaderboard(workspace: Workspace) -> StoredLeaderboard:
-    """Store trials and leaderboard as tables of the lake."""
+    """Store the leaderboard of all trials as a table of the lake."""
     before = _stored_versions(workspace)
     trials = all_trials(workspace)
     stale = stale_trials(workspace, trials)
@@ -78,7 +70,6 @@ def store_leaderboard(workspace: Workspace) -> StoredLeaderboard:
         inputs={f"trial/{trial.trial_id}": str(trial.trial_id in stale) for trial in trials},
         origin=Origin.of(e.origin for e in workspace.lake.index.entries(BARS.name)),
     )
-    workspace.lake.commit(TRIALS_TABLE, {}, trials_frame(trials), lineage)
     board = build_now(workspace, trials, stale)
     entry = workspace.lake.commit(LEADERBOARD, {}, board, lineage).entry
     return StoredLeaderboard(entry, is_new=entry.data_version not in before)

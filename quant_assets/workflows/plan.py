@@ -31,8 +31,11 @@ _ABOVE = {
     "model": frozenset({"training_set"}),
     "backtest": frozenset({"bars", "signals"}),
     "feature_catalog": frozenset({"features", "model"}),
-    "leaderboard": frozenset({"backtest", "tear_sheet"}),
-    "warehouse": frozenset({*recipes(), "model", "backtest", "feature_catalog", "leaderboard"}),
+    "trials": frozenset({"backtest"}),
+    "leaderboard": frozenset({"backtest", "tear_sheet", "trials"}),
+    "warehouse": frozenset(
+        {*recipes(), "model", "backtest", "feature_catalog", "trials", "leaderboard"}
+    ),
 }
 """What an asset by strategy, or an unpartitioned one, reads."""
 

@@ -25,6 +25,7 @@ from quant_assets.workflows.strategy_backtest import (
     backtest_inputs,
     stored_backtest,
 )
+from quant_assets.workflows.trials import are_trials_stored
 from quant_assets.workflows.warehouse import warehouse_views
 from quant_assets.workflows.workspace import Workspace
 
@@ -70,6 +71,12 @@ def sessions_reason(workspace: Workspace) -> str | None:
     return None if stands else NEVER_MADE if stands is None else "calendars changed"
 
 
+def trials_reason(workspace: Workspace) -> str | None:
+    """Return why the trials would be exported."""
+    stands = are_trials_stored(workspace)
+    return None if stands else NEVER_MADE if stands is None else "trials changed"
+
+
 def leaderboard_reason(workspace: Workspace) -> str | None:
     """Return why the leaderboard, or its page, would be made."""
     stands = is_leaderboard_stored(workspace)
@@ -103,6 +110,7 @@ BY_STRATEGY: Mapping[str, StrategyReason] = {
 ONCE: Mapping[str, Reason] = {
     "sessions": sessions_reason,
     "feature_catalog": feature_catalog_reason,
+    "trials": trials_reason,
     "leaderboard": leaderboard_reason,
     "warehouse": warehouse_reason,
 }

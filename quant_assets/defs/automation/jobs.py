@@ -107,7 +107,9 @@ contract_job = dg.define_asset_job(
 
 publish_job = dg.define_asset_job(
     "publish_job",
-    selection=dg.AssetSelection.assets("sessions", "feature_catalog", "leaderboard", "warehouse"),
+    selection=dg.AssetSelection.assets(
+        "sessions", "feature_catalog", "trials", "leaderboard", "warehouse"
+    ),
     executor_def=dg.in_process_executor,
     description="Calendars, features, leaderboard with its page, and the warehouse's views.",
 )
