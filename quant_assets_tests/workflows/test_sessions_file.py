@@ -17,7 +17,8 @@ from quant_assets.ticks.expiries import BOOTSTRAP_SESSIONS
 from quant_assets.workflows.calendars import store_sessions
 from quant_assets.workflows.freshness import stored_entries
 from quant_assets.workflows.ingest import ingest_files
-from quant_assets.workflows.leaderboard import all_trials, stale_trials
+from quant_assets.workflows.leaderboard import stale_trials
+from quant_assets.workflows.trials import all_trials
 from quant_assets.workflows.plan import GONE, INPUT, plan_assets
 from quant_assets.workflows.ranges import Outcome, decide, make_range
 from quant_assets.workflows.recipe import Key, Status

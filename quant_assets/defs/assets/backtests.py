@@ -8,6 +8,7 @@ from quant_assets.execution.costs import REALISM_LEVELS
 from quant_assets.lineage.fingerprint import combined_version
 from quant_assets.optimization.trials import Trial
 from quant_assets.reports.pictures import draw_equity
+from quant_assets.reports.trial_pictures import draw_tear_sheet
 from quant_assets.resources.workspace import WorkspaceResource
 from quant_assets.stages import Stage
 from quant_assets.workflows.pages import write_tear_sheet
@@ -96,12 +97,19 @@ def tear_sheet(
     watch = Stopwatch(opened, "tear_sheet")
     page = write_tear_sheet(opened, chosen, stored)
     watch.stop(is_new=page.is_new)
+    source = ", synthetic data" if stored.equity.synthetic else ""
+    glance = draw_tear_sheet(
+        opened.lake.read(stored.equity),
+        opened.lake.read(stored.trades)["net"].to_list(),
+        title=f"{chosen.name}, realism {stored.trial.realism}{source}",
+    )
     return dg.MaterializeResult(
         data_version=dg.DataVersion(stored.trial.trial_id),
         metadata={
             "status": "made" if page.is_new else "kept",
             "page": dg.MetadataValue.path(str(page.path)),
             "bytes": page.path.stat().st_size,
+            "at_a_glance": as_metadata(glance),
             "trial_id": stored.trial.trial_id,
         },
     )
