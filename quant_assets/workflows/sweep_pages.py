@@ -13,7 +13,7 @@ from quant_assets.optimization.sweep_spec import SweepSpec
 from quant_assets.optimization.trials import Trial
 from quant_assets.reports.sweep_page import Overfitting, build_sweep_report
 from quant_assets.storage.sweep_store import SweepStore
-from quant_assets.workflows.leaderboard import all_trials
+from quant_assets.workflows.trials import all_trials
 from quant_assets.workflows.pages import page_path, write_page
 from quant_assets.workflows.sweep import RankedCell
 from quant_assets.workflows.workspace import Workspace
@@ -68,7 +68,7 @@ def cells_frame(spec: SweepSpec, cells: Sequence[RankedCell]) -> pl.DataFrame:
         pl.Series(name, [one.result.metrics.get(name) for one in cells], dtype=pl.Float64)
         for name in METRIC_NAMES
     ]
-    texts = {
+    texts: dict[str, list[str | None]] = {
         "state": [one.result.state.value if one.result.state else "invalid" for one in cells],
         "trial_id": [one.result.trial_id for one in cells],
         "reason": [one.result.message or None for one in cells],
