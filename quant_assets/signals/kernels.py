@@ -15,7 +15,8 @@ def mixed(value: np.uint64) -> np.uint64:
     z = uint64(value) + _GAMMA
     z = (z ^ (z >> uint64(30))) * _MIX_A
     z = (z ^ (z >> uint64(27))) * _MIX_B
-    return uint64(z ^ (z >> uint64(31)))
+    result: np.uint64 = uint64(z ^ (z >> uint64(31)))
+    return result
 
 
 @njit(cache=True, nogil=True)
