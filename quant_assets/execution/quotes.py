@@ -310,8 +310,9 @@ def _taken(
             "last_price": last_price,
         }
     )
-    filled = np.bincount(order, weights=qty, minlength=len(number))
-    paid = np.bincount(order, weights=qty * price, minlength=len(number))
+    filled, paid = np.zeros(len(number)), np.zeros(len(number))
+    np.add.at(filled, order, qty)
+    np.add.at(paid, order, qty * price)
     mean = np.divide(paid, filled, out=np.full(len(number), math.nan), where=filled > 0.0)
     reasons = [REASONS[code] for code in run.words[:, REASON]]
     told = pl.DataFrame(
