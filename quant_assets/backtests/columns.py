@@ -1,7 +1,5 @@
 """What the columns of the walk's arrays mean."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 OPEN, HIGH, LOW, CLOSE_PRICE, VOLUME = 0, 1, 2, 3, 4
@@ -40,75 +38,36 @@ N_OF = 7
 """Of a trade: size, prices paid and got, excursions and costs in currency."""
 
 
-class Market(NamedTuple):
-    """Rows of all symbols, and the finer bars inside them.
+Arrays = np.ndarray
 
-    Parameters
-    ----------
-    bars : float64 array of shape (n, 5)
-    marks : int8 array of shape (n, 5)
-    stamps : int64 array of shape (n, 5)
-    known : float64 array of shape (n, 3)
-    finer : float64 array of shape (n_finer, 4)
-        Open, high, low, close; those of a row stand side by side.
-    finer_ns : int64 array of shape (n_finer,)
-        Their starts.
-    """
+Market = tuple[Arrays, Arrays, Arrays, Arrays, Arrays, Arrays]
+BARS, MARKS, STAMPS, KNOWN, FINER_BARS, FINER_NS = 0, 1, 2, 3, 4, 5
+"""Rows of all symbols: float64 (n, 5), int8 (n, 5), int64 (n, 5), float64 (n, 3); open, high, low
+and close of the finer bars inside them, float64 (n_finer, 4), those of a row side by side; their
+starts, int64 (n_finer,). Plain tuples: of a class, what numba has cached cannot be read any more
+once the class has another name."""
 
-    bars: np.ndarray
-    marks: np.ndarray
-    stamps: np.ndarray
-    known: np.ndarray
-    finer: np.ndarray
-    finer_ns: np.ndarray
-
-
-class Holding(NamedTuple):
-    """What one symbol holds and has asked for, changed in place; and its costs.
-
-    Parameters
-    ----------
-    whole : int64 array
-        Side held, why it is being left, row of its signal and of its entry, and the entry's
-        instant; then the order: side asked for, whether to leave, its signal's row, its arrival,
-        and whether it is still to be sized.
-    real : float64 array
-        Entry's price, size, what of it is out and at what price; bars held, worst and best result
-        of a unit, latency and slippage paid; open result and value at the last mark; what of the
-        bar's volume is taken; size asked for.
-    cost : float64 array of shape (6,)
-    """
-
-    whole: np.ndarray
-    real: np.ndarray
-    cost: np.ndarray
-
+Holdings = tuple[Arrays, Arrays, Arrays]
+WHOLE, REAL, COST = 0, 1, 2
+"""What each symbol holds and has asked for, changed in place, and its costs: int64
+(n_symbols, N_WHOLE), float64 (n_symbols, N_REAL), float64 (n_symbols, 6)."""
 
 HELD_SIDE, LEAVING, FROM_SIGNAL, FROM_ROW, FROM_NS = 0, 1, 2, 3, 4
+"""Side held, why it is being left (0: it is not), row of its signal and its entry, its instant."""
+
 ASKED, LEAVES, ASKED_AT, ARRIVES, IS_NEW = 5, 6, 7, 8, 9
 N_WHOLE = 10
-ENTRY_PRICE, HELD_QTY, OUT_QTY, OUT_PRICE, BARS_HELD, WORST, BEST, LATE, SLIP = (
-    0, 1, 2, 3, 4, 5, 6, 7, 8)  # fmt: skip
-UNREALISED, VALUE, TAKEN, ASKED_QTY = 9, 10, 11, 12
+"""The order: side asked for, whether to leave, its signal's row, its arrival, whether it has no
+size yet."""
+
+ENTRY_PRICE, HELD_QTY, OUT_QTY, OUT_PRICE, BARS_HELD = 0, 1, 2, 3, 4
+WORST, BEST, LATE, SLIP, UNREALISED, VALUE, TAKEN, ASKED_QTY = 5, 6, 7, 8, 9, 10, 11, 12
 N_REAL = 13
+"""Entry's price, size, what of it is out and at what mean price, bars held; worst and best result
+of a unit, latency and slippage paid, a unit's price times size; open result and value at the last
+mark; what of the bar's volume is taken; size asked for."""
 
-
-class Book(NamedTuple):
-    """What the walk writes.
-
-    Parameters
-    ----------
-    at : int64 array of shape (n, N_AT)
-    of : float64 array of shape (n, N_OF)
-        Trades; those written first count.
-    n_trades : int64 array of shape (1,)
-    cash : float64 array of shape (1,)
-    unfilled : int64 array
-        Orders not wholly filled, by the number of the reason.
-    """
-
-    at: np.ndarray
-    of: np.ndarray
-    n_trades: np.ndarray
-    cash: np.ndarray
-    unfilled: np.ndarray
+Book = tuple[Arrays, Arrays, Arrays, Arrays, Arrays]
+TRADES_AT, TRADES_OF, N_TRADES, CASH, UNFILLED = 0, 1, 2, 3, 4
+"""What the walk writes: trades, int64 (n, N_AT) and float64 (n, N_OF), of which the first N_TRADES
+count, int64 (1,); cash, float64 (1,); orders not wholly filled by the number of their reason."""

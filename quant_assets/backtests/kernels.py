@@ -9,27 +9,39 @@ from quant_assets.backtests.columns import (
     ASKED,
     ASKED_AT,
     ASKED_QTY,
+    BARS,
     CAPITAL,
+    CASH,
     CLOSE_PRICE,
+    COST,
     HALTED,
     HELD_SIDE,
     IS_NEW,
+    KNOWN,
     LEAVES,
     LEAVING,
+    MARKS,
     MULTIPLIER,
     N_AT,
     N_OF,
     N_REAL,
+    N_TRADES,
     N_WHOLE,
     ON_SIGNAL,
+    REAL,
+    STAMPS,
     STEP,
     TAKEN,
     TOLD,
+    TRADES_AT,
+    TRADES_OF,
+    UNFILLED,
     UNREALISED,
     VALUE,
     WANTED,
+    WHOLE,
     Book,
-    Holding,
+    Holdings,
     Market,
 )
 from quant_assets.backtests.position_kernels import freeze, mark, meet_bar
@@ -70,86 +82,102 @@ def walk_bars(
     account as it then is: none knows the bar that it will fill in.
     """
     n_rows, n_symbols = symbol.shape[0], costs.shape[0]
-    wholes = np.zeros((n_symbols, N_WHOLE), dtype=np.int64)
-    reals = np.zeros((n_symbols, N_REAL), dtype=np.float64)
+    mine = (
+        np.zeros((n_symbols, N_WHOLE), dtype=np.int64),
+        np.zeros((n_symbols, N_REAL), dtype=np.float64),
+        costs,
+    )
+    whole = mine[WHOLE]
     account = np.zeros((group[-1] + 1 if n_rows > 0 else 0, 4), dtype=np.float64)
-    book = Book(
+    book = (
         np.empty((n_rows, N_AT), dtype=np.int64),
         np.empty((n_rows, N_OF), dtype=np.float64),
         np.zeros(1, dtype=np.int64),
         np.full(1, rules[CAPITAL]),
         np.zeros(_N_REASONS, dtype=np.int64),
     )
-    first = 0
+    first, n_new = 0, 0
     for row in range(n_rows):
         number = symbol[row]
-        mine = Holding(wholes[number], reals[number], costs[number])
-        if mine.whole[HELD_SIDE] != 0 or mine.whole[ASKED] != 0 or mine.whole[LEAVES] != 0:
-            mine.real[TAKEN] = 0.0
-            if market.marks[row, HALTED] != 0:
+        if whole[number, HELD_SIDE] != 0 or whole[number, ASKED] != 0 or whole[number, LEAVES] != 0:
+            mine[REAL][number, TAKEN] = 0.0
+            if market[MARKS][row, HALTED] != 0:
                 freeze(number, row, market, mine, rules, book)
             else:
                 meet_bar(number, row, market, mine, rules, book)
-            mark(row, market, mine)
-        _decide(row, market, mine, rules)
+            mark(number, row, market, mine)
+        n_new += _decide(number, row, market, mine, rules)
         if row == n_rows - 1 or group[row + 1] != group[row]:
-            equity = _close_instant(account[group[row]], wholes, reals, book)
-            for earlier in range(first, row + 1):
-                number = symbol[earlier]
-                mine = Holding(wholes[number], reals[number], costs[number])
-                _size(earlier, equity, market, mine, rules, book)
+            equity = _close_instant(group[row], account, mine, book)
+            if n_new > 0:
+                for earlier in range(first, row + 1):
+                    _size(symbol[earlier], earlier, equity, market, mine, rules, book)
+                n_new = 0
             first = row + 1
-    n_trades = book.n_trades[0]
-    return book.at[:n_trades].copy(), book.of[:n_trades].copy(), account, book.unfilled
+    n_trades = book[N_TRADES][0]
+    return (
+        book[TRADES_AT][:n_trades].copy(),
+        book[TRADES_OF][:n_trades].copy(),
+        account,
+        book[UNFILLED],
+    )
 
 
 @njit(cache=True, nogil=True)
-def _decide(row: int, market: Market, mine: Holding, rules: np.ndarray) -> None:
-    """Make the order that a row's close asks for, unless one is still on its way."""
-    whole, wanted = mine.whole, market.marks[row, WANTED]
-    if whole[ASKED] != 0 or whole[LEAVES] != 0:
-        return
-    if whole[HELD_SIDE] == 0:
-        whole[ASKED] = wanted
-    elif rules[ON_SIGNAL] != 0.0 and whole[LEAVING] == 0 and whole[HELD_SIDE] != wanted:
-        whole[ASKED] = wanted
-        whole[LEAVES] = 1
-    else:
-        return
-    whole[ASKED_AT] = row
-    whole[ARRIVES] = market.stamps[row, ARRIVAL]
-    whole[IS_NEW] = 1
+def _decide(number: int, row: int, market: Market, mine: Holdings, rules: np.ndarray) -> int:
+    """Make the order that a row's close asks for, unless one is on its way; return how many."""
+    whole, wanted = mine[WHOLE], market[MARKS][row, WANTED]
+    side = whole[number, HELD_SIDE]
+    if whole[number, ASKED] != 0 or whole[number, LEAVES] != 0:
+        return 0
+    if side == 0 and wanted == 0:
+        return 0
+    if side != 0 and (rules[ON_SIGNAL] == 0.0 or whole[number, LEAVING] != 0 or side == wanted):
+        return 0
+    whole[number, ASKED] = wanted
+    whole[number, LEAVES] = 1 if side != 0 else 0
+    whole[number, ASKED_AT] = row
+    whole[number, ARRIVES] = market[STAMPS][row, ARRIVAL]
+    whole[number, IS_NEW] = 1
+    return 1
 
 
 @njit(cache=True, nogil=True)
-def _close_instant(account: np.ndarray, wholes: np.ndarray, reals: np.ndarray, book: Book) -> float:
+def _close_instant(instant: int, account: np.ndarray, mine: Holdings, book: Book) -> float:
     """Write the account at the end of an instant; return its equity."""
-    equity, value, n_open = book.cash[0], 0.0, 0.0
-    for number in range(wholes.shape[0]):
-        equity += reals[number, UNREALISED]
-        value += reals[number, VALUE]
-        n_open += 1.0 if wholes[number, HELD_SIDE] != 0 else 0.0
-    account[0] = equity
-    account[1] = book.cash[0]
-    account[2] = value
-    account[3] = n_open
+    equity, value, n_open = book[CASH][0], 0.0, 0.0
+    for number in range(mine[WHOLE].shape[0]):
+        equity += mine[REAL][number, UNREALISED]
+        value += mine[REAL][number, VALUE]
+        n_open += 1.0 if mine[WHOLE][number, HELD_SIDE] != 0 else 0.0
+    account[instant, 0] = equity
+    account[instant, 1] = book[CASH][0]
+    account[instant, 2] = value
+    account[instant, 3] = n_open
     return float(equity)
 
 
 @njit(cache=True, nogil=True)
 def _size(
-    row: int, equity: float, market: Market, mine: Holding, rules: np.ndarray, book: Book
+    number: int,
+    row: int,
+    equity: float,
+    market: Market,
+    mine: Holdings,
+    rules: np.ndarray,
+    book: Book,
 ) -> None:
     """Give a new order its size, or take it back and count why."""
-    whole, cost = mine.whole, mine.cost
-    if whole[IS_NEW] == 0:
+    whole = mine[WHOLE]
+    if whole[number, IS_NEW] == 0:
         return
-    whole[IS_NEW] = 0
-    if whole[ASKED] == 0:
+    whole[number, IS_NEW] = 0
+    if whole[number, ASKED] == 0:
         return
-    price, told = market.bars[row, CLOSE_PRICE], market.known[row, TOLD]
-    qty, reason = order_qty(rules, told, equity, price, cost[MULTIPLIER], cost[STEP])
-    mine.real[ASKED_QTY] = qty
+    price, told = market[BARS][row, CLOSE_PRICE], market[KNOWN][row, TOLD]
+    multiplier, step = mine[COST][number, MULTIPLIER], mine[COST][number, STEP]
+    qty, reason = order_qty(rules, told, equity, price, multiplier, step)
+    mine[REAL][number, ASKED_QTY] = qty
     if reason != FILLED:
-        book.unfilled[reason] += 1
-        whole[ASKED] = 0
+        book[UNFILLED][reason] += 1
+        whole[number, ASKED] = 0

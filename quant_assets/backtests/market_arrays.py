@@ -64,7 +64,7 @@ def market_arrays(
         )
         if realism is Realism.FULL:
             marks[own, col.HALTED] = _halted(stamps[own], histories[name].halts)
-    return col.Market(bars, marks, stamps, known, finer, finer_ns)
+    return bars, marks, stamps, known, finer, finer_ns
 
 
 def rule_array(strategy: Strategy, realism: Realism) -> np.ndarray:

@@ -8,11 +8,14 @@ from quant_assets.backtests.columns import (
     ASKED,
     ASKED_AT,
     ASKED_QTY,
+    BARS,
     BARS_HELD,
     BEST,
     BLIND,
+    CASH,
     CLOSE_PRICE,
     CODE,
+    COST,
     COUNTS_SIZE,
     END,
     ENTRY,
@@ -25,7 +28,9 @@ from quant_assets.backtests.columns import (
     FEE_RATIO,
     FEE_UNIT,
     FINER,
+    FINER_BARS,
     FINER_END,
+    FINER_NS,
     FROM_NS,
     FROM_ROW,
     FROM_SIGNAL,
@@ -38,37 +43,46 @@ from quant_assets.backtests.columns import (
     IS_END,
     IS_FULL,
     IS_LAST,
+    KNOWN,
     LATE,
     LATENCY_COST,
     LEAVES,
     LEAVING,
     MAE,
+    MARKS,
     MAY_ENTER,
     MFE,
     MULTIPLIER,
+    N_TRADES,
     OPEN,
     OUT_PRICE,
     OUT_QTY,
     PARTICIPATION,
     QTY,
+    REAL,
     SIDE,
     SIGMA_DAY,
     SIGNAL_ROW,
     SLIP,
     SLIPPAGE,
+    STAMPS,
     START,
     STEP,
     STOP_RATIO,
     SYMBOL,
     TAKEN,
     TARGET_RATIO,
+    TRADES_AT,
+    TRADES_OF,
+    UNFILLED,
     UNREALISED,
     VALUE,
     VOLUME,
     VOLUME_DAY,
+    WHOLE,
     WORST,
     Book,
-    Holding,
+    Holdings,
     Market,
 )
 from quant_assets.execution.bar_kernels import (
@@ -85,293 +99,345 @@ from quant_assets.execution.reasons import LIQUIDITY, SESSION_CLOSED
 
 @njit(cache=True, nogil=True)
 def meet_bar(
-    number: int, row: int, market: Market, mine: Holding, rules: np.ndarray, book: Book
+    number: int, row: int, market: Market, mine: Holdings, rules: np.ndarray, book: Book
 ) -> None:
     """Let a symbol's order and position meet a bar of which something may fill.
 
     What is left of an exit goes first, then the order that has arrived, then stop and target and
     what the close brings. The last bar of a contract takes all that is left.
     """
-    whole, half = mine.whole, mine.cost[HALF]
-    begin, mid = market.stamps[row, FINER], market.bars[row, OPEN]
-    if begin < market.stamps[row, FINER_END]:
-        mid = market.finer[begin, OPEN]
-    if whole[LEAVING] != 0:
-        touch = fill_price(market.bars[row, OPEN], half, -whole[HELD_SIDE])
-        start, most = market.stamps[row, START], _most(row, market, mine, rules)
-        _take(number, row, whole[LEAVING], touch, 0.0, most, start, market, mine, rules, book)
-    if _is_pending(whole) and whole[ARRIVES] < market.stamps[row, END]:
-        at = _arrival_place(row, market, mine)
-        if whole[LEAVES] != 0 and whole[HELD_SIDE] != 0 and whole[LEAVING] == 0:
+    whole, half = mine[WHOLE], mine[COST][number, HALF]
+    begin, mid = market[STAMPS][row, FINER], market[BARS][row, OPEN]
+    if begin < market[STAMPS][row, FINER_END]:
+        mid = market[FINER_BARS][begin, OPEN]
+    if whole[number, LEAVING] != 0:
+        touch = fill_price(market[BARS][row, OPEN], half, -whole[number, HELD_SIDE])
+        start, most = market[STAMPS][row, START], _most(number, row, market, mine, rules)
+        _take(
+            number, row, whole[number, LEAVING], touch, 0.0, most, start, market, mine, rules, book
+        )
+    if _is_pending(number, whole) and whole[number, ARRIVES] < market[STAMPS][row, END]:
+        at = _arrival_place(number, row, market, mine)
+        if (
+            whole[number, LEAVES] != 0
+            and whole[number, HELD_SIDE] != 0
+            and whole[number, LEAVING] == 0
+        ):
             _follow(number, row, at, market, mine, rules, book)
-        if whole[ASKED] != 0:
-            mid = _arrival_mid(row, at, whole[ASKED], market, mine)
+        if whole[number, ASKED] != 0:
+            mid = _arrival_mid(number, row, at, whole[number, ASKED], market, mine)
             begin = at
-            _enter(row, mid, _arrival_ns(row, at, market, mine), market, mine, rules, book)
-        whole[ASKED] = 0
-        whole[LEAVES] = 0
-    if whole[HELD_SIDE] != 0 and whole[LEAVING] == 0:
+            _enter(
+                number,
+                row,
+                mid,
+                _arrival_ns(number, row, at, market, mine),
+                market,
+                mine,
+                rules,
+                book,
+            )
+        whole[number, ASKED] = 0
+        whole[number, LEAVES] = 0
+    if whole[number, HELD_SIDE] != 0 and whole[number, LEAVING] == 0:
         _hold(number, row, begin, mid, market, mine, rules, book)
-    if whole[HELD_SIDE] != 0 and market.marks[row, IS_END] != 0:
-        touch = fill_price(market.bars[row, CLOSE_PRICE], half, -whole[HELD_SIDE])
-        end = market.stamps[row, END]
-        _take(number, row, whole[LEAVING], touch, 0.0, np.inf, end, market, mine, rules, book)
+    if whole[number, HELD_SIDE] != 0 and market[MARKS][row, IS_END] != 0:
+        touch = fill_price(market[BARS][row, CLOSE_PRICE], half, -whole[number, HELD_SIDE])
+        end = market[STAMPS][row, END]
+        _take(
+            number, row, whole[number, LEAVING], touch, 0.0, np.inf, end, market, mine, rules, book
+        )
 
 
 @njit(cache=True, nogil=True)
 def freeze(
-    number: int, row: int, market: Market, mine: Holding, rules: np.ndarray, book: Book
+    number: int, row: int, market: Market, mine: Holdings, rules: np.ndarray, book: Book
 ) -> None:
     """Let a halt pass: orders that arrive in its bar are cancelled, the position waits.
 
     A position that had to be closed here is left at the open of the first bar that trades again.
     Where its contract ends in the halt it is settled at the last price: no fill, but the end.
     """
-    whole = mine.whole
-    reason = market.marks[row, HALTED]
-    if _is_pending(whole) and whole[ARRIVES] < market.stamps[row, END]:
-        book.unfilled[reason] += (whole[ASKED] != 0) + (whole[LEAVES] != 0)
-        whole[ASKED] = 0
-        whole[LEAVES] = 0
-    if whole[HELD_SIDE] == 0:
+    whole = mine[WHOLE]
+    reason = market[MARKS][row, HALTED]
+    if _is_pending(number, whole) and whole[number, ARRIVES] < market[STAMPS][row, END]:
+        book[UNFILLED][reason] += (whole[number, ASKED] != 0) + (whole[number, LEAVES] != 0)
+        whole[number, ASKED] = 0
+        whole[number, LEAVES] = 0
+    if whole[number, HELD_SIDE] == 0:
         return
-    mine.real[BARS_HELD] += 1.0
-    if market.marks[row, IS_LAST] != 0 and whole[LEAVING] == 0:
-        whole[LEAVING] = HALT
-    if market.marks[row, IS_END] != 0:
-        touch = fill_price(market.bars[row, CLOSE_PRICE], mine.cost[HALF], -whole[HELD_SIDE])
-        end = market.stamps[row, END]
-        _take(number, row, whole[LEAVING], touch, 0.0, np.inf, end, market, mine, rules, book)
+    mine[REAL][number, BARS_HELD] += 1.0
+    if market[MARKS][row, IS_LAST] != 0 and whole[number, LEAVING] == 0:
+        whole[number, LEAVING] = HALT
+    if market[MARKS][row, IS_END] != 0:
+        touch = fill_price(
+            market[BARS][row, CLOSE_PRICE], mine[COST][number, HALF], -whole[number, HELD_SIDE]
+        )
+        end = market[STAMPS][row, END]
+        _take(
+            number, row, whole[number, LEAVING], touch, 0.0, np.inf, end, market, mine, rules, book
+        )
 
 
 @njit(cache=True, nogil=True)
-def mark(row: int, market: Market, mine: Holding) -> None:
+def mark(number: int, row: int, market: Market, mine: Holdings) -> None:
     """Write what the position is worth at a row's close, at the price to leave at."""
-    whole, real = mine.whole, mine.real
-    if whole[HELD_SIDE] == 0:
-        real[UNREALISED] = 0.0
-        real[VALUE] = 0.0
+    whole, real = mine[WHOLE], mine[REAL]
+    if whole[number, HELD_SIDE] == 0:
+        real[number, UNREALISED] = 0.0
+        real[number, VALUE] = 0.0
         return
-    close = market.bars[row, CLOSE_PRICE]
-    units = whole[HELD_SIDE] * (real[HELD_QTY] - real[OUT_QTY]) * mine.cost[MULTIPLIER]
-    touch = fill_price(close, mine.cost[HALF], -whole[HELD_SIDE])
-    real[UNREALISED] = units * (touch - real[ENTRY_PRICE])
-    real[VALUE] = units * close
+    close = market[BARS][row, CLOSE_PRICE]
+    units = (
+        whole[number, HELD_SIDE]
+        * (real[number, HELD_QTY] - real[number, OUT_QTY])
+        * mine[COST][number, MULTIPLIER]
+    )
+    touch = fill_price(close, mine[COST][number, HALF], -whole[number, HELD_SIDE])
+    real[number, UNREALISED] = units * (touch - real[number, ENTRY_PRICE])
+    real[number, VALUE] = units * close
 
 
 @njit(cache=True, nogil=True)
-def _is_pending(whole: np.ndarray) -> bool:
+def _is_pending(number: int, whole: np.ndarray) -> bool:
     """Return whether an order is on its way."""
-    return bool(whole[ASKED] != 0 or whole[LEAVES] != 0)
+    return bool(whole[number, ASKED] != 0 or whole[number, LEAVES] != 0)
 
 
 @njit(cache=True, nogil=True)
-def _arrival_place(row: int, market: Market, mine: Holding) -> int:
+def _arrival_place(number: int, row: int, market: Market, mine: Holdings) -> int:
     """Return the first finer bar of the row that starts at or after the order's arrival."""
-    begin, end = market.stamps[row, FINER], market.stamps[row, FINER_END]
-    return int(first_at_or_after(market.finer_ns, begin, end, mine.whole[ARRIVES]))
+    begin, end = market[STAMPS][row, FINER], market[STAMPS][row, FINER_END]
+    return int(first_at_or_after(market[FINER_NS], begin, end, mine[WHOLE][number, ARRIVES]))
 
 
 @njit(cache=True, nogil=True)
-def _arrival_mid(row: int, at: int, direction: int, market: Market, mine: Holding) -> float:
+def _arrival_mid(
+    number: int, row: int, at: int, direction: int, market: Market, mine: Holdings
+) -> float:
     """Return the mid price that the order meets: of the finer bar `at`, if the row has one."""
-    start, arrives = market.stamps[row, START], mine.whole[ARRIVES]
-    open_ = market.bars[row, OPEN]
+    start, arrives = market[STAMPS][row, START], mine[WHOLE][number, ARRIVES]
+    open_ = market[BARS][row, OPEN]
     if arrives <= start:
         return float(open_)
-    if at < market.stamps[row, FINER_END]:
-        return float(market.finer[at, OPEN])
-    close, end = market.bars[row, CLOSE_PRICE], market.stamps[row, END]
+    if at < market[STAMPS][row, FINER_END]:
+        return float(market[FINER_BARS][at, OPEN])
+    close, end = market[BARS][row, CLOSE_PRICE], market[STAMPS][row, END]
     return float(late_mid(open_, close, start, end, arrives, direction))
 
 
 @njit(cache=True, nogil=True)
-def _arrival_ns(row: int, at: int, market: Market, mine: Holding) -> int:
+def _arrival_ns(number: int, row: int, at: int, market: Market, mine: Holdings) -> int:
     """Return the instant at which the order fills in the row."""
-    start, arrives = market.stamps[row, START], mine.whole[ARRIVES]
+    start, arrives = market[STAMPS][row, START], mine[WHOLE][number, ARRIVES]
     if arrives <= start:
         return int(start)
-    return int(market.finer_ns[at] if at < market.stamps[row, FINER_END] else arrives)
+    return int(market[FINER_NS][at] if at < market[STAMPS][row, FINER_END] else arrives)
 
 
 @njit(cache=True, nogil=True)
-def _most(row: int, market: Market, mine: Holding, rules: np.ndarray) -> float:
+def _most(number: int, row: int, market: Market, mine: Holdings, rules: np.ndarray) -> float:
     """Return what the row's volume still takes: the same volume is not sold twice."""
-    if rules[IS_FULL] == 0.0 or mine.cost[COUNTS_SIZE] == 0.0:
+    if rules[IS_FULL] == 0.0 or mine[COST][number, COUNTS_SIZE] == 0.0:
         return np.inf
-    left = rules[PARTICIPATION] * market.bars[row, VOLUME] - mine.real[TAKEN]
-    return float(whole_steps(left, mine.cost[STEP]))
+    left = rules[PARTICIPATION] * market[BARS][row, VOLUME] - mine[REAL][number, TAKEN]
+    return float(whole_steps(left, mine[COST][number, STEP]))
 
 
 @njit(cache=True, nogil=True)
 def _slip(
-    row: int, price: float, before: float, qty: float, market: Market, mine: Holding,
+    number: int, row: int, price: float, before: float, qty: float, market: Market, mine: Holdings,
     rules: np.ndarray,
 ) -> float:  # fmt: skip
     """Return how much worse a price is for the size of the order, from 0 up."""
     if rules[IS_FULL] == 0.0:
         return 0.0
-    sigma = market.known[row, SIGMA_DAY] if mine.cost[COUNTS_SIZE] != 0.0 else np.nan
-    volume = market.known[row, VOLUME_DAY]
+    sigma = market[KNOWN][row, SIGMA_DAY] if mine[COST][number, COUNTS_SIZE] != 0.0 else np.nan
+    volume = market[KNOWN][row, VOLUME_DAY]
     ratio = slippage_ratio(rules[IMPACT], sigma, volume, rules[BLIND], before, qty)
     return float(price * ratio)
 
 
 @njit(cache=True, nogil=True)
 def _enter(
-    row: int, mid: float, at_ns: int, market: Market, mine: Holding, rules: np.ndarray, book: Book
+    number: int,
+    row: int,
+    mid: float,
+    at_ns: int,
+    market: Market,
+    mine: Holdings,
+    rules: np.ndarray,
+    book: Book,
 ) -> None:
     """Open the position that was asked for, as far as the bar's volume goes."""
-    whole, real, cost = mine.whole, mine.real, mine.cost
-    if market.marks[row, MAY_ENTER] == 0:
-        book.unfilled[SESSION_CLOSED] += 1
+    whole, real, cost = mine[WHOLE], mine[REAL], mine[COST]
+    if market[MARKS][row, MAY_ENTER] == 0:
+        book[UNFILLED][SESSION_CLOSED] += 1
         return
-    most = _most(row, market, mine, rules) if whole[HELD_SIDE] == 0 else 0.0
-    qty = min(real[ASKED_QTY], most)
-    if qty < real[ASKED_QTY]:
-        book.unfilled[LIQUIDITY] += 1
+    most = _most(number, row, market, mine, rules) if whole[number, HELD_SIDE] == 0 else 0.0
+    qty = min(real[number, ASKED_QTY], most)
+    if qty < real[number, ASKED_QTY]:
+        book[UNFILLED][LIQUIDITY] += 1
     if qty <= 0.0:
         return
-    side = whole[ASKED]
-    slip = _slip(row, mid, 0.0, qty, market, mine, rules)
-    price = fill_price(mid, cost[HALF], side) + side * slip
-    whole[HELD_SIDE] = side
-    whole[FROM_SIGNAL] = whole[ASKED_AT]
-    whole[FROM_ROW] = row
-    whole[FROM_NS] = at_ns
-    real[ENTRY_PRICE] = price
-    real[HELD_QTY] = qty
-    real[BARS_HELD] = 0.0
-    real[OUT_QTY] = 0.0
-    real[WORST] = 0.0
-    real[BEST] = 0.0
-    real[LATE] = side * (mid - market.bars[row, OPEN]) * qty
-    real[SLIP] = slip * qty
-    real[TAKEN] += qty
-    book.cash[0] -= side_fees(qty, price, cost[MULTIPLIER], cost[FEE_UNIT], cost[FEE_RATIO])
+    side = whole[number, ASKED]
+    slip = _slip(number, row, mid, 0.0, qty, market, mine, rules)
+    price = fill_price(mid, cost[number, HALF], side) + side * slip
+    whole[number, HELD_SIDE] = side
+    whole[number, FROM_SIGNAL] = whole[number, ASKED_AT]
+    whole[number, FROM_ROW] = row
+    whole[number, FROM_NS] = at_ns
+    real[number, ENTRY_PRICE] = price
+    real[number, HELD_QTY] = qty
+    real[number, BARS_HELD] = 0.0
+    real[number, OUT_QTY] = 0.0
+    real[number, WORST] = 0.0
+    real[number, BEST] = 0.0
+    real[number, LATE] = side * (mid - market[BARS][row, OPEN]) * qty
+    real[number, SLIP] = slip * qty
+    real[number, TAKEN] += qty
+    book[CASH][0] -= side_fees(
+        qty, price, cost[number, MULTIPLIER], cost[number, FEE_UNIT], cost[number, FEE_RATIO]
+    )
 
 
 @njit(cache=True, nogil=True)
 def _meet_levels(
-    row: int, begin: int, end: int, first_open: float, market: Market, mine: Holding,
+    number: int, row: int, begin: int, end: int, first_open: float, market: Market, mine: Holdings,
     rules: np.ndarray,
 ) -> tuple[int, float]:  # fmt: skip
     """Return whether stop or target is met, in finer bars [begin, end) or else in the row's own."""
-    whole, real = mine.whole, mine.real
-    side, entry, half = whole[HELD_SIDE], real[ENTRY_PRICE], mine.cost[HALF]
+    whole, real = mine[WHOLE], mine[REAL]
+    side, entry, half = (
+        whole[number, HELD_SIDE],
+        real[number, ENTRY_PRICE],
+        mine[COST][number, HALF],
+    )
     stop = entry * (1.0 - side * rules[STOP_RATIO])
     target = entry * (1.0 + side * rules[TARGET_RATIO])
-    if market.stamps[row, FINER] < market.stamps[row, FINER_END]:
+    if market[STAMPS][row, FINER] < market[STAMPS][row, FINER_END]:
         code, price, worst, best = leave_between(
-            market.finer, begin, end, first_open, side, entry, stop, target, half
+            market[FINER_BARS], begin, end, first_open, side, entry, stop, target, half
         )
     else:
         code, price, worst, best = leave_between(
-            market.bars, row, row + 1, first_open, side, entry, stop, target, half
+            market[BARS], row, row + 1, first_open, side, entry, stop, target, half
         )
-    real[WORST] = min(real[WORST], worst)
-    real[BEST] = max(real[BEST], best)
+    real[number, WORST] = min(real[number, WORST], worst)
+    real[number, BEST] = max(real[number, BEST], best)
     return code, price
 
 
 @njit(cache=True, nogil=True)
 def _follow(
-    number: int, row: int, at: int, market: Market, mine: Holding, rules: np.ndarray, book: Book
+    number: int, row: int, at: int, market: Market, mine: Holdings, rules: np.ndarray, book: Book
 ) -> None:
     """Leave because the signal is gone, unless a finer bar before the arrival meets a level."""
-    side = mine.whole[HELD_SIDE]
-    begin = market.stamps[row, FINER]
+    side = mine[WHOLE][number, HELD_SIDE]
+    begin = market[STAMPS][row, FINER]
     if begin < at:
-        code, price = _meet_levels(row, begin, at, market.finer[begin, OPEN], market, mine, rules)
+        code, price = _meet_levels(
+            number, row, begin, at, market[FINER_BARS][begin, OPEN], market, mine, rules
+        )
         if code != STILL_OPEN:
-            end, most = market.stamps[row, END], _most(row, market, mine, rules)
+            end, most = market[STAMPS][row, END], _most(number, row, market, mine, rules)
             _take(number, row, code, price, 0.0, most, end, market, mine, rules, book)
             return
-    mid = _arrival_mid(row, at, -side, market, mine)
-    late = side * (market.bars[row, OPEN] - mid)
-    touch = fill_price(mid, mine.cost[HALF], -side)
-    when, most = _arrival_ns(row, at, market, mine), _most(row, market, mine, rules)
+    mid = _arrival_mid(number, row, at, -side, market, mine)
+    late = side * (market[BARS][row, OPEN] - mid)
+    touch = fill_price(mid, mine[COST][number, HALF], -side)
+    when, most = _arrival_ns(number, row, at, market, mine), _most(number, row, market, mine, rules)
     _take(number, row, SIGNAL, touch, late, most, when, market, mine, rules, book)
 
 
 @njit(cache=True, nogil=True)
 def _hold(
-    number: int, row: int, begin: int, mid: float, market: Market, mine: Holding,
+    number: int, row: int, begin: int, mid: float, market: Market, mine: Holdings,
     rules: np.ndarray, book: Book,
 ) -> None:  # fmt: skip
     """Hold the position over the row, or what is left of it, until something ends it."""
-    real, end = mine.real, market.stamps[row, END]
-    real[BARS_HELD] += 1.0
-    code, price = _meet_levels(row, begin, market.stamps[row, FINER_END], mid, market, mine, rules)
-    is_over = 0.0 < rules[HORIZON] <= real[BARS_HELD]
-    if code == STILL_OPEN and (is_over or market.marks[row, IS_LAST] != 0):
+    real, end = mine[REAL], market[STAMPS][row, END]
+    real[number, BARS_HELD] += 1.0
+    code, price = _meet_levels(
+        number, row, begin, market[STAMPS][row, FINER_END], mid, market, mine, rules
+    )
+    is_over = 0.0 < rules[HORIZON] <= real[number, BARS_HELD]
+    if code == STILL_OPEN and (is_over or market[MARKS][row, IS_LAST] != 0):
         code = TIME if is_over else CLOSE
-        close = market.bars[row, CLOSE_PRICE]
-        price = fill_price(close, mine.cost[HALF], -mine.whole[HELD_SIDE])
+        close = market[BARS][row, CLOSE_PRICE]
+        price = fill_price(close, mine[COST][number, HALF], -mine[WHOLE][number, HELD_SIDE])
     if code != STILL_OPEN:
-        most = _most(row, market, mine, rules)
+        most = _most(number, row, market, mine, rules)
         _take(number, row, code, price, 0.0, most, end, market, mine, rules, book)
 
 
 @njit(cache=True, nogil=True)
 def _take(
     number: int, row: int, code: int, touch: float, late: float, most: float, at_ns: int,
-    market: Market, mine: Holding, rules: np.ndarray, book: Book,
+    market: Market, mine: Holdings, rules: np.ndarray, book: Book,
 ) -> None:  # fmt: skip
     """Leave as much of the position as the bar takes, at a touch; write the trade when it is out.
 
     A target rests as a limit order, whose price size does not worsen. What does not fit goes on
     at the opens of the bars that follow, at the market.
     """
-    whole, real, cost = mine.whole, mine.real, mine.cost
-    side, entry = whole[HELD_SIDE], real[ENTRY_PRICE]
-    left = real[HELD_QTY] - real[OUT_QTY]
+    whole, real, cost = mine[WHOLE], mine[REAL], mine[COST]
+    side, entry = whole[number, HELD_SIDE], real[number, ENTRY_PRICE]
+    left = real[number, HELD_QTY] - real[number, OUT_QTY]
     part = min(left, most)
-    if part < left and whole[LEAVING] == 0:
-        book.unfilled[LIQUIDITY] += 1
-    is_limit = code == TARGET and whole[LEAVING] == 0
-    whole[LEAVING] = code
+    if part < left and whole[number, LEAVING] == 0:
+        book[UNFILLED][LIQUIDITY] += 1
+    is_limit = code == TARGET and whole[number, LEAVING] == 0
+    whole[number, LEAVING] = code
     if part <= 0.0:
         return
-    slip = 0.0 if is_limit else _slip(row, touch, real[OUT_QTY], part, market, mine, rules)
-    price = touch - side * slip
-    real[WORST] = min(real[WORST], side * (price - entry))
-    real[BEST] = max(real[BEST], side * (price - entry))
-    out = real[OUT_QTY] + part
-    real[OUT_PRICE] = (
-        price if part == out else (real[OUT_PRICE] * real[OUT_QTY] + price * part) / out
+    slip = (
+        0.0
+        if is_limit
+        else _slip(number, row, touch, real[number, OUT_QTY], part, market, mine, rules)
     )
-    real[OUT_QTY] = out
-    real[LATE] += late * part
-    real[SLIP] += slip * part
-    real[TAKEN] += part
-    fees = side_fees(part, price, cost[MULTIPLIER], cost[FEE_UNIT], cost[FEE_RATIO])
-    book.cash[0] += side * part * cost[MULTIPLIER] * (price - entry) - fees
+    price = touch - side * slip
+    real[number, WORST] = min(real[number, WORST], side * (price - entry))
+    real[number, BEST] = max(real[number, BEST], side * (price - entry))
+    out = real[number, OUT_QTY] + part
+    real[number, OUT_PRICE] = (
+        price
+        if part == out
+        else (real[number, OUT_PRICE] * real[number, OUT_QTY] + price * part) / out
+    )
+    real[number, OUT_QTY] = out
+    real[number, LATE] += late * part
+    real[number, SLIP] += slip * part
+    real[number, TAKEN] += part
+    fees = side_fees(
+        part, price, cost[number, MULTIPLIER], cost[number, FEE_UNIT], cost[number, FEE_RATIO]
+    )
+    book[CASH][0] += side * part * cost[number, MULTIPLIER] * (price - entry) - fees
     if part == left:
         _write(number, row, at_ns, mine, book)
 
 
 @njit(cache=True, nogil=True)
-def _write(number: int, row: int, at_ns: int, mine: Holding, book: Book) -> None:
+def _write(number: int, row: int, at_ns: int, mine: Holdings, book: Book) -> None:
     """Write the trade that ends at a row, and hold nothing."""
-    whole, real, multiplier = mine.whole, mine.real, mine.cost[MULTIPLIER]
-    place = book.n_trades[0]
-    at, of = book.at[place], book.of[place]
+    whole, real, multiplier = mine[WHOLE], mine[REAL], mine[COST][number, MULTIPLIER]
+    place = book[N_TRADES][0]
+    at, of = book[TRADES_AT][place], book[TRADES_OF][place]
     at[SYMBOL] = number
-    at[SIGNAL_ROW] = whole[FROM_SIGNAL]
-    at[ENTRY_ROW] = whole[FROM_ROW]
+    at[SIGNAL_ROW] = whole[number, FROM_SIGNAL]
+    at[ENTRY_ROW] = whole[number, FROM_ROW]
     at[EXIT_ROW] = row
-    at[SIDE] = whole[HELD_SIDE]
-    at[CODE] = whole[LEAVING]
-    at[ENTRY_NS] = whole[FROM_NS]
+    at[SIDE] = whole[number, HELD_SIDE]
+    at[CODE] = whole[number, LEAVING]
+    at[ENTRY_NS] = whole[number, FROM_NS]
     at[EXIT_NS] = at_ns
-    of[QTY] = real[HELD_QTY]
-    of[ENTRY] = real[ENTRY_PRICE]
-    of[EXIT] = real[OUT_PRICE]
-    of[MAE] = real[HELD_QTY] * multiplier * real[WORST]
-    of[MFE] = real[HELD_QTY] * multiplier * real[BEST]
-    of[LATENCY_COST] = multiplier * real[LATE]
-    of[SLIPPAGE] = multiplier * real[SLIP]
-    book.n_trades[0] = place + 1
-    whole[HELD_SIDE] = 0
-    whole[LEAVING] = 0
+    of[QTY] = real[number, HELD_QTY]
+    of[ENTRY] = real[number, ENTRY_PRICE]
+    of[EXIT] = real[number, OUT_PRICE]
+    of[MAE] = real[number, HELD_QTY] * multiplier * real[number, WORST]
+    of[MFE] = real[number, HELD_QTY] * multiplier * real[number, BEST]
+    of[LATENCY_COST] = multiplier * real[number, LATE]
+    of[SLIPPAGE] = multiplier * real[number, SLIP]
+    book[N_TRADES][0] = place + 1
+    whole[number, HELD_SIDE] = 0
+    whole[number, LEAVING] = 0
