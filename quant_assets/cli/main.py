@@ -11,6 +11,7 @@ import typer
 
 from quant_assets.cli.bronze import bronze
 from quant_assets.cli.demo import demo
+from quant_assets.cli.explain import explain
 from quant_assets.cli.features import check_leaks, features
 from quant_assets.cli.footprint import footprint
 from quant_assets.cli.ingest import ingest
@@ -40,6 +41,7 @@ app.command()(bars)
 app.command()(bronze)
 app.command()(footprint)
 app.command()(leaderboard)
+app.command()(explain)
 app.command()(features)
 app.command()(sweep)
 app.command()(worker)

@@ -5,26 +5,40 @@ the lake holds? And would what stands above its inputs be made as it was, or has
 again, a setting or a computation changed, of which the inputs do not know yet?
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
 
 from quant_assets.backtests.schema import EQUITY
+from quant_assets.lineage.fingerprint import canonical_json, digest_of
 from quant_assets.market.errors import QuantError
+from quant_assets.models.schema import PREDICTIONS
 from quant_assets.optimization.trials import Trial
 from quant_assets.signals.schema import SIGNALS
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
-from quant_assets.workflows.freshness import staleness, stored_entries
+from quant_assets.storage.state_tables import JOBS
+from quant_assets.workflows.configuration import research_sessions
+from quant_assets.workflows.freshness import recipe_code_version, staleness, stored_entries
 from quant_assets.workflows.model_freshness import model_reason
 from quant_assets.workflows.recipe import Key, Plan
 from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.session_closes import closes_versions
 from quant_assets.workflows.strategy_backtest import RUN_DIGITS, backtest_code_version
+from quant_assets.workflows.sweep_jobs import Reads, sweep_code_version
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
 _SHARED = frozenset({"training_set", "predictions", "signals"})
 """Assets whose partitions hold several strategies: another strategy's change says nothing here."""
+
+_CHOOSING = ("symbols", "timeframe", "source", "signal", "label", "confirm", "regimes")
+"""Keys of a strategy that what it reads hangs on."""
+
+Found = TypeVar("Found")
 
 
 def stale_trials(workspace: Workspace, trials: Sequence[Trial]) -> set[str]:
@@ -39,25 +53,59 @@ class _Judge:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._view = LakeView(workspace)
-        self._recipes = {n: one for n, one in recipes().items() if n not in _SHARED}
+        self._reads = Reads(self._view)
+        self._recipes = recipes()
+        self._codes = {name: recipe_code_version(one) for name, one in self._recipes.items()}
         self._code = backtest_code_version()
         entries = workspace.lake.index.entries(EQUITY.name)
         self._runs = {entry.levels["run"]: entry for entry in entries}
+        self._jobs = _jobs_by_trial(workspace)
         self._known: dict[tuple[str, Key], bool] = {}
-        self._models: dict[str, bool] = {}
+        self._answers: dict[str, Any] = {}
 
     def is_current(self, trial: Trial) -> bool:
         """Whether a trial would come out as it did."""
-        run = self._runs.get(trial.trial_id[:RUN_DIGITS])
-        if trial.code_version != self._code or run is None:
+        if trial.code_version != self._code:
             return False
-        inputs = self._workspace.lake.lineage(run).inputs
+        run = self._runs.get(trial.trial_id[:RUN_DIGITS])
         try:
-            strategy = Strategy.parse(trial.config)
-            return self._holds(strategy, inputs) and self._is_made_so(strategy, inputs)
+            return (run is not None and self._is_run_current(trial, run)) or self._is_cell_current(
+                trial
+            )
         except QuantError:
             # What cannot be asked for any more, such as a symbol taken away, is not as it was.
             return False
+
+    def _is_run_current(self, trial: Trial, run: Entry) -> bool:
+        """Whether a backtest that the lake holds would come out as it did."""
+        inputs = self._workspace.lake.lineage(run).inputs
+        strategy = Strategy.parse(trial.config)
+        if not self._holds(strategy, inputs):
+            return False
+        if strategy.learns and not self._is_model_current(strategy):
+            return False
+        keys = sorted({Key(*place[1:]) for place in _places(inputs) if place[0] == SIGNALS.name})
+        return self._is_made_so(strategy, keys) and all(
+            self._is_code_current(strategy, key) for key in keys
+        )
+
+    def _is_cell_current(self, trial: Trial) -> bool:
+        """Whether a cell of a sweep would be the job that it was, on what is as it was."""
+        job_ids = self._jobs.get(trial.trial_id, ())
+        if not job_ids:
+            return False
+        config = {key: value for key, value in trial.config.items() if key != "name"}
+        # Cells differ in what they do with what they read far more often than in what they read.
+        choosing = canonical_json({key: config.get(key) for key in _CHOOSING})
+        reads, is_made_so = self._once(choosing, lambda: self._read_now(trial))
+        identity = {"config": digest_of(config), "reads": reads, "code": sweep_code_version()}
+        return is_made_so and digest_of(identity) in job_ids
+
+    def _read_now(self, trial: Trial) -> tuple[str, bool]:
+        """Return the version of what a cell reads, and whether that would be made as it was."""
+        strategy = Strategy.parse(trial.config)
+        keys = [Key(one.symbol, one.day) for one in research_sessions(self._view, strategy)]
+        return self._reads.version(strategy), self._is_made_so(strategy, keys)
 
     def _holds(self, strategy: Strategy, inputs: Mapping[str, str]) -> bool:
         """Whether the lake holds the inputs, at their versions."""
@@ -69,26 +117,38 @@ class _Judge:
 
     def _version(self, strategy: Strategy, name: str) -> str | None:
         """Return the version of an input now, None where it is gone."""
-        if (place := _place(name)) is None:
-            return None
-        table, symbol, session = place
-        found = self._view.at(table, symbol, session)
-        if table == SIGNALS.name:
-            found = [one for one in found if _is_of(one, strategy)]
-            return found[0].data_version if found else None
-        return next((one.data_version for one in found if one.name == name), None)
-
-    def _is_made_so(self, strategy: Strategy, inputs: Mapping[str, str]) -> bool:
-        """Whether what stands above the inputs would be made as it was."""
-        if strategy.learns and not self._is_model_current(strategy):
-            return False
-        return all(self._is_fresh(asset, key) for asset, key in _roots(strategy, inputs))
+        for table, symbol, session in _places([name]):
+            found = self._view.at(table, symbol, session)
+            if table == SIGNALS.name:
+                found = [one for one in found if _is_of(one, strategy)]
+                return found[0].data_version if found else None
+            return next((one.data_version for one in found if one.name == name), None)
+        return None
 
     def _is_model_current(self, strategy: Strategy) -> bool:
         """Whether the strategy's model would be trained as it was."""
-        if strategy.name not in self._models:
-            self._models[strategy.name] = model_reason(self._workspace, strategy) is None
-        return self._models[strategy.name]
+        name = f"model/{strategy.name}"
+        return self._once(name, lambda: model_reason(self._workspace, strategy) is None)
+
+    def _is_code_current(self, strategy: Strategy, key: Key) -> bool:
+        """Whether the code of now made what several strategies share a partition of."""
+        levels = {
+            SIGNALS.name: {"strategy": strategy.name, "timeframe": strategy.timeframe},
+            PREDICTIONS.name: {"model": strategy.name, "timeframe": strategy.timeframe},
+            "training_set": {"dataset": strategy.dataset} if strategy.learns else {"dataset": ""},
+        }
+        return all(
+            entry.code_version == self._codes[table]
+            for table, wanted in levels.items()
+            for entry in self._view.at(table, key.symbol, key.session, **wanted)
+        )
+
+    def _is_made_so(self, strategy: Strategy, keys: Iterable[Key]) -> bool:
+        """Whether what a strategy reads on some sessions would be made as it was."""
+        assets = ["bars"]
+        assets += [strategy.source] if strategy.learns else []
+        assets += ["regimes"] if strategy.regimes else []
+        return all(self._is_fresh(asset, key) for key in keys for asset in assets)
 
     def _is_fresh(self, asset: str, key: Key) -> bool:
         """Whether a partition, and all above it, would be made as it was."""
@@ -99,9 +159,9 @@ class _Judge:
         return self._known[asset, key]
 
     def _would_stay(self, asset: str, key: Key) -> bool:
-        recipe = self._recipes.get(asset)
-        if recipe is None:
+        if asset in _SHARED or asset not in self._recipes:
             return True
+        recipe = self._recipes[asset]
         stored = stored_entries(recipe, self._view, key)
         plan = recipe.plan(self._view, key)
         if not isinstance(plan, Plan):
@@ -111,24 +171,30 @@ class _Judge:
         above = {*((name, key) for name in recipe.upstream), *plan.needs}
         return all(self._is_fresh(name, other) for name, other in sorted(above))
 
-
-def _roots(strategy: Strategy, inputs: Mapping[str, str]) -> Iterator[tuple[str, Key]]:
-    """Yield the partitions that a strategy's signals and fills come from."""
-    assets = ["bars"]
-    assets += [strategy.source] if strategy.learns else []
-    assets += ["regimes"] if strategy.regimes else []
-    for place in map(_place, inputs):
-        if place is not None and place[0] == SIGNALS.name:
-            yield from ((asset, Key(*place[1:])) for asset in assets)
+    def _once(self, name: str, ask: Callable[[], Found]) -> Found:
+        """Ask something once."""
+        if name not in self._answers:
+            self._answers[name] = ask()
+        return cast("Found", self._answers[name])
 
 
-def _place(name: str) -> tuple[str, str, date] | None:
-    """Return table, symbol and session of an input's name; None where it names no session."""
-    table, *levels, session = name.split("/")
-    if "=" in session:
-        return None
-    pairs = dict(level.split("=", 1) for level in levels)
-    return table, pairs["symbol"], date.fromisoformat(session)
+def _jobs_by_trial(workspace: Workspace) -> dict[str, set[str]]:
+    """Return the ids of the jobs that gave each trial."""
+    statement = sa.select(JOBS.c.trial_id, JOBS.c.job_id).where(JOBS.c.trial_id.is_not(None))
+    found: dict[str, set[str]] = defaultdict(set)
+    with workspace.state.transaction("read the jobs of") as connection:
+        for trial_id, job_id in connection.execute(statement):
+            found[trial_id].add(job_id)
+    return found
+
+
+def _places(names: Iterable[str]) -> Iterator[tuple[str, str, date]]:
+    """Yield table, symbol and session of inputs; those that name no session are passed over."""
+    for name in names:
+        table, *levels, session = name.split("/")
+        pairs = dict(level.split("=", 1) for level in levels)
+        if "=" not in session and "symbol" in pairs:
+            yield table, pairs["symbol"], date.fromisoformat(session)
 
 
 def _is_of(entry: Entry, strategy: Strategy) -> bool:
