@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Tests write and sync thousands of small files: in memory where the system offers that.
+SCRATCH ?= $(shell test -w /dev/shm && echo /dev/shm || echo $${TMPDIR:-/tmp})
 
 .PHONY: env demo test bench lock sessions clean
 
@@ -23,7 +25,7 @@ test: env
 	$(BIN)/ruff check .
 	$(BIN)/mypy quant_assets
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	TMPDIR=$(SCRATCH) $(BIN)/pytest
 	$(BIN)/dg check defs
 	$(BIN)/dagster definitions validate -w workspace.yaml
 

@@ -47,6 +47,7 @@ STAGES = (
 
 
 SETTINGS = {
+    "partitions": {"start": "2012-01-01"},
     "universe": [{"symbol": "AIG", "reference": "SPY"}, {"symbol": "BAC", "reference": "SPY"}],
     # These files hold a few sessions: a state is fitted as soon as there is one before.
     "regimes": {"refit": "session", "window_sessions": 10, "least_rows": 60},
