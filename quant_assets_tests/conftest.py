@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from quant_assets_tests.reports.browser import find_chromium
+
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
@@ -22,11 +24,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in needing]
 
 
-def pytest_report_header() -> str:
-    """Say whether tests on real market data run."""
+def pytest_report_header() -> list[str]:
+    """Say whether tests on real market data and in a browser run."""
     folder = os.environ.get(SHARED_VARIABLE)
     state = folder or "unset: tests on real market data are deselected"
-    return f"{SHARED_VARIABLE}: {state}"
+    chromium = find_chromium() or "not found: tests in a browser are deselected"
+    return [f"{SHARED_VARIABLE}: {state}", f"chromium: {chromium}"]
 
 
 @pytest.fixture(scope="session")

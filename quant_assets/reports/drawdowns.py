@@ -79,6 +79,6 @@ def _cells(row: Sequence[object]) -> list[str]:
         instant(trough),  # type: ignore[arg-type]
         "lasts on" if end is None else instant(end),  # type: ignore[arg-type]
         percent(depth),  # type: ignore[arg-type]
-        f"{days:,.1f}",
+        f"{days:,.2f}",
         str(sessions),
     ]

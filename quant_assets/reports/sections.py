@@ -78,7 +78,9 @@ def lay_out(
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0.0},
         "xaxis": {"title": {"text": x}, "gridcolor": _GRID, "automargin": True}
         | dict(x_axis or {}),
-        "yaxis": whole | {"title": {"text": y}, "automargin": True} | dict(y_axis or {}),
+        "yaxis": whole
+        | {"title": {"text": y, "standoff": 10}, "automargin": True}
+        | dict(y_axis or {}),
     } | more
 
 

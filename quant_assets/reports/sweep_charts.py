@@ -173,7 +173,7 @@ def overfitting_section(pbo: float | None, logits: Sequence[float], *, reason: s
         return Section("Probability of overfitting (PBO)", note=f"None: {why}.")
     note = (
         f"{percent(pbo, 1)}: in so many splits the trial that is best in one half of the sessions "
-        "lies in the lower half of all trials in the other."
+        "lies in the lower half of all trials in the other: the logit of its rank is at most 0."
     )
     title = f"Probability of overfitting (PBO): {percent(pbo, 1)}"
     if not len(logits):
@@ -185,17 +185,17 @@ def overfitting_section(pbo: float | None, logits: Sequence[float], *, reason: s
         "width": float(edges[1] - edges[0]),
         "marker": {"color": [RED if upper <= 0.0 else BLUE for upper in edges[1:].tolist()]},
     }  # fmt: skip
-    layout = lay_out(x="logit of the rank out of sample; at or below 0 in red", y="splits")
+    layout = lay_out(x="logit; at or below 0 in red", y="splits")
     return Section(title, note=note, chart=Chart("logits", [bars], layout))
 
 
 def _histogram(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return counts and edges of bins (a, b], one edge at 0, so that 0 counts as overfit."""
     finite = logits[np.isfinite(logits)]
-    reach = max(1e-6, float(np.abs(finite).max(initial=1.0))) * 1.0001
-    half = _N_BINS // 2
-    edges = np.concatenate(
-        (-reach * np.arange(half, 0, -1) / half, reach * np.arange(half + 1) / half)
-    )
-    places = np.searchsorted(edges, np.clip(logits, -reach * 0.9999, reach), side="left") - 1
+    # Infinite logits, of a trial that is first or last out of sample, lie in the outermost bins.
+    half, reach = _N_BINS // 2, 1.0001 * float(np.abs(finite).max(initial=1.0))
+    steps = reach * np.arange(half + 1) / half
+    edges = np.concatenate((-steps[:0:-1], steps))
+    inside = np.clip(logits, np.nextafter(edges[0], 0.0), edges[-1])
+    places = np.searchsorted(edges, inside, side="left") - 1
     return np.bincount(places, minlength=_N_BINS), edges

@@ -126,24 +126,25 @@ def _sections(
     stability: Stability | None,
 ) -> list[Section]:
     """Return the parts of the page; what needs a trade is left out where there is none."""
-    account = [
-        *account_sections(result, currency=currency),
-        drawdown_section(result.equity),
-        monthly_section(returns),
-        *return_sections(result, returns),
-        exposure_section(result),
-    ]
-    trades = [
-        *price_sections(result.trades, prices),
-        *trade_sections(result, currency=currency),
-        cost_section(result.metrics, currency=currency),
-        *([] if regimes is None else [regime_section(result.trades, regimes, currency=currency)]),
-    ]
+    account = account_sections(result, currency=currency)
     if result.trades.is_empty():
-        trades = [Section("Trades", note="No trade was made: there is nothing to draw or charge.")]
+        account += [
+            Section("Trades", note="No trade was made: there is nothing to draw or charge.")
+        ]
+    else:
+        account += [
+            drawdown_section(result.equity),
+            monthly_section(returns),
+            *return_sections(result, returns),
+            exposure_section(result),
+            *price_sections(result.trades, prices),
+            *trade_sections(result, currency=currency),
+            cost_section(result.metrics, currency=currency),
+        ]
+    if regimes is not None and result.trades.height:
+        account += [regime_section(result.trades, regimes, currency=currency)]
     return [
         *account,
-        *trades,
         *([ladder_section(ladder, own=result.realism, currency=currency)] if ladder else []),
         *([] if stability is None else stability_sections(stability)),
         unfilled_section(result.unfilled),

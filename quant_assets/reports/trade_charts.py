@@ -51,8 +51,9 @@ def _section(symbol: str, trades: pl.DataFrame, bars: pl.DataFrame, which: str) 
     traces: list[dict[str, Any]] = [
         closes | {"type": "scatter", "mode": "lines", "line": {"color": _GREY, "width": 1}},
         *_ways(held, shown),
-        *(_entries(held, shown, *side) for side in _SIDES),
+        # Exits below entries: where a position is turned, both stand at one place.
         _exits(held, shown),
+        *(_entries(held, shown, *side) for side in _SIDES),
     ]
     # Bars stand side by side: closed hours take no room, and a zoom names other bars.
     x_axis = {"type": "category", "nticks": 8, "tickangle": 0, "showgrid": False}
@@ -97,7 +98,7 @@ def _entries(
     """Return the entries of one side."""
     own = trades.filter(pl.col("side").cast(pl.String) == side)
     text = [f"{trade} {side} {qty:g}" for trade, qty in own.select("trade_id", "qty").iter_rows()]
-    marker = {"symbol": symbol, "color": colour, "size": 9, "line": {"color": "#fff", "width": 1}}
+    marker = {"symbol": symbol, "color": colour, "size": 8}
     return {
         "type": "scatter", "mode": "markers", "name": f"{side} entry", "marker": marker,
         "x": _bar_of(own, bars, "entry_ts"), "y": own["entry_price"].to_list(), "text": text,
@@ -107,7 +108,7 @@ def _entries(
 def _exits(trades: pl.DataFrame, bars: pl.DataFrame) -> dict[str, Any]:
     """Return the exits, each with its reason and its net result."""
     told = trades.select("trade_id", pl.col("exit_reason").cast(pl.String), "net").iter_rows()
-    marker = {"symbol": "x", "color": "#1c1f23", "size": 6}
+    marker = {"symbol": "circle-open", "color": "#1c1f23", "size": 11}
     return {
         "type": "scatter", "mode": "markers", "name": "exit", "marker": marker,
         "x": _exit_bars(trades, bars), "y": trades["exit_price"].to_list(),

@@ -39,6 +39,7 @@ def draw_trials(
     if not known.size:
         axes.text(0.5, 0.5, "no trial with a Sharpe ratio", ha="center", transform=axes.transAxes)
         return as_png(figure)
+    axes.set_axisbelow(b=True)
     axes.hist(known, bins=_n_bins(known.size), color=BLUE, edgecolor="white", linewidth=0.5)
     best = float(known.max())
     axes.axvline(best, color="#1c1f23", linewidth=1.2, label=f"best of {known.size:,}: {best:.2f}")
@@ -67,6 +68,7 @@ def draw_leaderboard(board: pl.DataFrame, *, title: str) -> bytes:
         _draw_bar(axes, -place, row)
     names = [f"{row['strategy']} {row['trial_id'][:6]}" for row in shown.iter_rows(named=True)]
     axes.set_yticks([-place for place in range(shown.height)], names, fontsize=8)
+    axes.set_axisbelow(b=True)
     axes.axvline(_BELIEVED, color=RED, linestyle="--", linewidth=1.2)
     axes.set_xlim(0.0, 1.12)
     axes.set_xticks([0.0, 0.25, 0.5, 0.75, _BELIEVED], ["0", "0.25", "0.5", "0.75", "0.95"])
@@ -121,6 +123,7 @@ def _draw_results(axes: Any, net: np.ndarray) -> None:
     if not net.size:
         axes.text(0.5, 0.5, "no trade", ha="center", transform=axes.transAxes)
         return
+    axes.set_axisbelow(b=True)
     axes.hist(net, bins=_n_bins(net.size), color=BLUE, edgecolor="white", linewidth=0.5)
     axes.axvline(float(net.mean()), color=RED, linestyle="--", label=f"mean {net.mean():,.2f}")
     axes.tick_params(axis="x", labelrotation=30, labelsize=8)

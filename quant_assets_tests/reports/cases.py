@@ -1,5 +1,7 @@
 """What the pages are tested on: backtests through the engine, sweeps and leaderboards."""
 
+from functools import cache
+
 import numpy as np
 import polars as pl
 
@@ -29,6 +31,7 @@ PROVENANCE = Provenance(
 VARIED = ("fast", "slow", "exit")
 
 
+@cache
 def backtest(
     *, n_sessions: int = 44, seed: int = 7, **changes: object
 ) -> tuple[Result, Strategy, dict[str, pl.DataFrame]]:

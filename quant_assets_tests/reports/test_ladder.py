@@ -14,7 +14,7 @@ from quant_assets.reports.footprint_page import MOST_BARS, build_footprint_page
 from quant_assets.reports.ladder import build_ladder, busiest_bars, quantity
 from quant_assets.reports.ladder_picture import draw_ladder
 from quant_assets_tests.bars.test_footprint import FIRST_DAY, TICK, made, trade_lists
-from quant_assets_tests.reports.test_pages import own_text, read
+from quant_assets_tests.reports.reading import own_text, read
 
 NS_PER_DAY = 86_400_000_000_000
 

@@ -11,6 +11,9 @@ import pytest
 from quant_assets.reports import pictures
 from quant_assets.reports.feature_pictures import draw_drifts
 from quant_assets.reports.model_pictures import draw_model_tear
+from quant_assets.reports.signal_picture import draw_signals
+from quant_assets.reports.trial_pictures import draw_leaderboard, draw_tear_sheet, draw_trials
+from quant_assets_tests.reports.cases import board
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 N = 50
@@ -42,6 +45,15 @@ def volumes() -> pl.DataFrame:
     )
 
 
+def signals() -> pl.DataFrame:
+    """Return closes with sides wanted, and some that the regime or a second opinion blocks."""
+    asked = [(0, 1, -1)[n % 3] for n in range(N)]
+    why = [("regime", "unconfirmed")[n % 2] if n % 5 == 0 and asked[n] else None for n in range(N)]
+    side = [0 if reason else wanted for wanted, reason in zip(asked, why, strict=True)]
+    marks = pl.DataFrame({"asked": asked, "side": side, "blocked": why})
+    return pl.concat([bars().drop("volume"), marks], how="horizontal")
+
+
 DRAWN = {
     "equity": lambda: pictures.draw_equity(equity(), title="one"),
     "bars": lambda: pictures.draw_bars(bars(), title="one"),
@@ -58,6 +70,10 @@ DRAWN = {
         title="tear",
     ),
     "drifts": lambda: draw_drifts({"rsi": 0.3, "adx": 0.1}, n_shown=9),
+    "signals": lambda: draw_signals(signals(), title="signals"),
+    "trials": lambda: draw_trials([*WAVE.tolist(), None], expected_best=1.2, title="trials"),
+    "leaderboard": lambda: draw_leaderboard(board(30), title="board"),
+    "tear_sheet": lambda: draw_tear_sheet(equity(), WAVE.tolist(), title="glance"),
 }  # fmt: skip
 
 EMPTY = {
@@ -70,6 +86,12 @@ EMPTY = {
     "model_tear": lambda: draw_model_tear(
         importances={}, fold_scores=[], calibration=[], title="none"
     ),
+    "signals": lambda: draw_signals(signals().head(0), title="none"),
+    "trials": lambda: draw_trials([], expected_best=None, title="none"),
+    "trials without a Sharpe ratio": lambda: draw_trials([None], expected_best=0.0, title="none"),
+    "leaderboard": lambda: draw_leaderboard(board().head(0), title="none"),
+    "tear_sheet": lambda: draw_tear_sheet(equity().head(0), [], title="none"),
+    "a single mark": lambda: draw_tear_sheet(equity().head(1), [1.0], title="one"),
 }
 
 
@@ -123,3 +145,19 @@ def test_volumes_of_a_single_session_are_drawn_without_a_warning():
     """A single date has no interval that an axis could be cut by."""
     volumes = pl.DataFrame({"contract": ["ESZ13"], "session": [date(2013, 10, 7)], "volume": [5.0]})
     assert pictures.draw_roll_volumes(volumes, root="ES").startswith(b"\x89PNG")
+
+
+def test_what_is_drawn_of_signals_hangs_on_side_and_reason():
+    """A blocked signal looks other than an allowed one, and the two reasons differ."""
+    allowed = signals().with_columns(side="asked", blocked=pl.lit(None, pl.String))
+    other = signals().with_columns(
+        blocked=pl.when(pl.col("blocked").is_not_null()).then(pl.lit("regime"))
+    )
+    drawn = {draw_signals(rows, title="s") for rows in (signals(), allowed, other)}
+    assert len(drawn) == 3
+
+
+def test_a_stale_trial_looks_stale_on_the_leaderboard():
+    """The bar is hatched: the picture differs from one of fresh trials only."""
+    fresh = board().with_columns(is_stale=pl.lit(value=False))
+    assert draw_leaderboard(board(), title="b") != draw_leaderboard(fresh, title="b")
