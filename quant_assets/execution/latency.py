@@ -5,7 +5,13 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from quant_assets.execution.latency_kernels import CONSTANT, EMPIRICAL, LOGNORMAL, UNIFORM
+from quant_assets.execution.latency_kernels import (
+    CONSTANT,
+    EMPIRICAL,
+    LOGNORMAL,
+    UNIFORM,
+    order_latency,
+)
 from quant_assets.signals.execution_spec import LatencySpec
 
 _MS_NS = 1e6
@@ -46,3 +52,27 @@ def _cut_lognormal(rules: Rules, spec: LatencySpec) -> None:
         rules[:2] = CONSTANT, most_ns
         return
     rules[1:] = math.log(rules[1]), spec.spread, share, most_ns
+
+
+def arrivals(
+    decided_ns: npt.NDArray[np.int64],
+    numbers: npt.NDArray[np.int64],
+    spec: LatencySpec | None,
+    *,
+    seed: int,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return when orders arrive, and how long after a fill it is known, both in ns.
+
+    Parameters
+    ----------
+    decided_ns, numbers : int64 arrays of shape (n,)
+        Times of the decisions, and the numbers that draws hang on.
+    spec
+        None: orders take no time.
+    """
+    if spec is None:
+        return decided_ns, np.zeros(len(decided_ns), dtype=np.int64)
+    rules, samples = latency_rules(spec)
+    ways = [order_latency(rules, samples, seed, int(number)) for number in numbers]
+    there, back = np.array(ways, dtype=np.int64).reshape(-1, 2).T
+    return decided_ns + there, back

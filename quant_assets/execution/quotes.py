@@ -14,8 +14,7 @@ import polars as pl
 from quant_assets.execution.consumption_kernels import LEVELS
 from quant_assets.execution.costs import Realism
 from quant_assets.execution.halts import span_arrays
-from quant_assets.execution.latency import latency_rules
-from quant_assets.execution.latency_kernels import order_latency
+from quant_assets.execution.latency import arrivals
 from quant_assets.execution.quote_kernels import (
     ARRIVAL,
     DIRECTION,
@@ -86,6 +85,16 @@ class Taking:
     qty_step: float = 1.0
     halts: pl.DataFrame | None = None
     seed: int = 7
+
+    @property
+    def way(self) -> LatencySpec | None:
+        """Latency at the level of realism; None below `latency`."""
+        return None if self.realism in {Realism.IDEAL, Realism.SPREAD} else self.latency
+
+    @property
+    def spans(self) -> npt.NDArray[np.int64]:
+        """Starts, ends and codes of the halts that are minded, of shape (3, n_spans)."""
+        return np.array(span_arrays(self.halts if self.realism is Realism.FULL else None))
 
 
 @dataclass(frozen=True)
@@ -189,8 +198,10 @@ def take_liquidity(
         If an order arrives before the quote that the memory has last seen.
     """
     memory = memory or QuoteMemory()
-    arrival_ns, back_ns = _ways(orders, taking)
-    sequence = np.lexsort((_ints(orders["number"]), arrival_ns))
+    numbers = _ints(orders["number"])
+    decided_ns = _ints(orders["decided_ns"])
+    arrival_ns, back_ns = arrivals(decided_ns, numbers, taking.way, seed=taking.seed)
+    sequence = np.lexsort((numbers, arrival_ns))
     _check_is_later(stream, arrival_ns, memory)
     words, reals = _order_arrays(orders, arrival_ns, taking.spec)
     run = _run(stream, words[sequence], reals[sequence], taking, memory)
@@ -224,20 +235,6 @@ def _column(orders: pl.DataFrame, name: str, default: float) -> npt.NDArray[np.f
     return orders[name].cast(pl.Float64).fill_null(default).to_numpy()
 
 
-def _ways(
-    orders: pl.DataFrame, taking: Taking
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return each order's arrival, and the way back of what is known of its fills, in ns."""
-    decided = _ints(orders["decided_ns"])
-    if taking.realism in {Realism.IDEAL, Realism.SPREAD}:
-        return decided, np.zeros(len(decided), dtype=np.int64)
-    rules, samples = latency_rules(taking.latency)
-    numbers = orders["number"].to_list()
-    ways = [order_latency(rules, samples, taking.seed, number) for number in numbers]
-    there, back = np.array(ways, dtype=np.int64).reshape(-1, 2).T
-    return decided + there, back
-
-
 def _check_is_later(
     stream: QuoteStream, arrival_ns: npt.NDArray[np.int64], memory: QuoteMemory
 ) -> None:
@@ -261,7 +258,6 @@ def _run(
 ) -> TakerRun:
     """Return a run at its start, with room for some fills; what it changes is its own."""
     room = max(room, 4 * len(words))
-    halts = taking.halts if taking.realism is Realism.FULL else None
     counts = np.zeros(4, dtype=np.int64)
     counts[ROW] = memory.row
     return TakerRun(
@@ -269,7 +265,7 @@ def _run(
         touch=stream.touch,
         size=stream.size,
         level_size=stream.level_size,
-        halts=np.array(span_arrays(halts)),
+        halts=taking.spans,
         words=words.copy(),
         reals=reals.copy(),
         rules=quote_rules(
