@@ -1,4 +1,7 @@
-"""What is known of a symbol before each session: how far a day moves, and how much it trades."""
+"""What is known of a symbol before each session: how far a day moves, and how much it trades.
+
+And how many sessions a year has.
+"""
 
 import math
 from collections.abc import Sequence
@@ -57,6 +60,11 @@ def daily_figures(bars: pl.DataFrame, *, target_sessions: int | None) -> pl.Data
         volume_day=pl.Series(volume, dtype=pl.Float64),
         target_sigma=pl.Series(target, dtype=pl.Float64),
     )
+
+
+def sessions_a_year(asset_class: str) -> float:
+    """Return sessions a year: 365 for crypto, 260 weekdays for FX and metals, else 252."""
+    return {"crypto": 365.0, "fx": 260.0, "metal": 260.0}.get(asset_class, 252.0)
 
 
 def _deviation(values: Sequence[float]) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from quant_assets.backtests.columns import EXIT_ROW
+from quant_assets.backtests.daily_figures import sessions_a_year
 from quant_assets.backtests.history import SymbolHistory
 from quant_assets.backtests.kernels import walk_bars
 from quant_assets.backtests.ledger import equity_frame, trades_frame
@@ -132,11 +133,6 @@ def run_backtest(
     )
     counts = {reason: int(n) for reason, n in zip(REASONS, unfilled, strict=True) if n}
     return Result(trades, equity, metrics, identity, level, costs, counts)
-
-
-def sessions_a_year(asset_class: str) -> float:
-    """Return sessions a year: 365 for crypto, 260 weekdays for FX and metals, else 252."""
-    return {"crypto": 365.0, "fx": 260.0, "metal": 260.0}.get(asset_class, 252.0)
 
 
 def _check_instruments(symbols: list[str], instruments: Mapping[str, Instrument]) -> None:

@@ -72,10 +72,18 @@ def session_returns(equity: pl.DataFrame, *, capital: float) -> np.ndarray:
     After an equity at or below zero returns are not defined and taken as 0.
     """
     ends = equity.group_by("session", maintain_order=True).agg(pl.col("equity").last())
-    levels = np.append(capital, ends["equity"].to_numpy())
-    before = levels[:-1]
-    alive = np.minimum.accumulate(before) > 0.0
-    return np.where(alive, levels[1:] / np.where(alive, before, 1.0) - 1.0, 0.0)
+    return returns_of_levels(ends["equity"].to_numpy(), capital=capital)
+
+
+def returns_of_levels(levels: np.ndarray, *, capital: float) -> np.ndarray:
+    """Return the simple returns of an equity's levels along the last axis; first of the capital.
+
+    After an equity at or below zero returns are not defined and taken as 0.
+    """
+    first = np.full((*levels.shape[:-1], 1), capital)
+    before = np.concatenate([first, levels[..., :-1]], axis=-1)
+    alive = np.minimum.accumulate(before, axis=-1) > 0.0
+    return np.where(alive, levels / np.where(alive, before, 1.0) - 1.0, 0.0)
 
 
 def sharpe_ratio(returns: np.ndarray, *, periods_per_year: float) -> float | None:
