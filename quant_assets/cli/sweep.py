@@ -18,7 +18,16 @@ _WORKER = (sys.executable, "-m", "quant_assets.cli.main", "worker", "--idle-exit
 
 
 def sweep(
-    spec: Annotated[Path, typer.Argument(help="YAML file: name, base, vary, kind, constraints.")],
+    specs: Annotated[
+        list[Path], typer.Argument(help="YAML files: name, base, vary, kind, constraints.")
+    ],
+    make: Annotated[
+        bool,
+        typer.Option(
+            "--make",
+            help="First make each base's model, backtest and tear sheet, at the end the leaderboard.",
+        ),
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -31,24 +40,42 @@ def sweep(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
 ) -> None:
-    """Compute all cells of a sweep that were never computed; rank them and write the report."""
-    from quant_assets.workflows.sweep import ranked_cells, read_sweep
-    from quant_assets.workflows.sweep_pages import write_sweep_page
+    """Compute all cells of sweeps that were never computed; rank them and write the reports."""
+    from quant_assets.cli.sweep_graph import make_bases, publish_trials
+    from quant_assets.workflows.sweep import read_sweep
     from quant_assets.workflows.workspace import Workspace
 
-    chosen = read_sweep(spec)
+    chosen = [read_sweep(spec) for spec in specs]
     workspace = Workspace.open()
-    queued, executed = _run(workspace, chosen, workers, retry=retry_failed)
-    cells = ranked_cells(workspace, chosen)
-    page = write_sweep_page(workspace, chosen, cells)
-    print_sweep(chosen, cells, best=best, json=json)
-    _say_end(queued, cells, executed, page)
-    if any(cell.result.state == "failed" for cell in cells):
+    count = workspace.threads if workers is None else workers
+    if make:
+        make_bases(workspace, chosen, workers=max(count, 1))
+    failed = False
+    for one in chosen:
+        failed |= _sweep(workspace, one, count, best=best, retry=retry_failed, json=json)
+    if make:
+        publish_trials(workspace)
+    if failed:
         raise typer.Exit(1)
 
 
+def _sweep(
+    workspace: "Workspace", spec: "SweepSpec", workers: int, *, best: int, retry: bool, json: bool
+) -> bool:
+    """Run one sweep, print its best trials and write its report; return whether a cell failed."""
+    from quant_assets.workflows.sweep import ranked_cells
+    from quant_assets.workflows.sweep_pages import write_sweep_page
+
+    queued, executed = _run(workspace, spec, workers, retry=retry)
+    cells = ranked_cells(workspace, spec)
+    page = write_sweep_page(workspace, spec, cells)
+    print_sweep(spec, cells, best=best, json=json)
+    _say_end(queued, cells, executed, page)
+    return any(cell.result.state == "failed" for cell in cells)
+
+
 def _run(
-    workspace: "Workspace", spec: "SweepSpec", workers: int | None, *, retry: bool
+    workspace: "Workspace", spec: "SweepSpec", workers: int, *, retry: bool
 ) -> "tuple[Queued, int]":
     """Run a sweep with its progress on stderr; return what was queued, and how many were run."""
     from quant_assets.workflows.sweep_run import run_sweep
@@ -58,7 +85,7 @@ def _run(
             workspace,
             spec,
             command=_WORKER,
-            workers=workspace.threads if workers is None else workers,
+            workers=workers,
             retry=retry,
             watch=progress.watch,
         )
