@@ -25,7 +25,7 @@ def sweep(
         bool,
         typer.Option(
             "--make",
-            help="First make each base's model, backtest and tear sheet, at the end the leaderboard.",
+            help="Make each base's model, backtest and tear sheet before, the leaderboard after.",
         ),
     ] = False,
     workers: Annotated[
