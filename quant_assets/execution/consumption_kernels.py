@@ -74,6 +74,9 @@ def observe(
     """
     if memory[IS_USED] > 0.0:
         away = direction * (touch - marks[TOUCH])
+        if away == 0 and memory[LEVELS] <= size:
+            memory[SIZE] = size
+            return
         shift = away // step if away % step == 0 else memory.shape[0]
         memory[IS_USED] = _shift_levels(memory, shift, size)
     marks[TOUCH] = touch
@@ -89,6 +92,16 @@ def mean_offset(offset: float, scale: float, before: float, qty: float) -> float
     at_offset = min(max(crossing - before, 0.0), qty)
     rest = qty - at_offset
     return float(at_offset * offset + rest * scale * mean_root(before + at_offset, rest)) / qty
+
+
+@njit(cache=True, nogil=True)
+def _remember_impact(
+    rules: np.ndarray, memory: np.ndarray, before: float, after: float, fading: float
+) -> None:
+    """Share a grown root of size between what stays and what fades from now on."""
+    gain = after - before
+    memory[KEPT_ROOT] += rules[STAYING] * gain
+    memory[FADING_ROOT] = fading + (1.0 - rules[STAYING]) * gain
 
 
 @njit(cache=True, nogil=True)
@@ -158,9 +171,7 @@ def take(
         left = 0.0 if part == left else left - part
     if done <= 0.0:
         return 0.0, np.nan, np.nan, is_capped
-    gain = math.sqrt(before + done) - root
-    memory[KEPT_ROOT] += rules[STAYING] * gain
-    memory[FADING_ROOT] = fading + (1.0 - rules[STAYING]) * gain
+    _remember_impact(rules, memory, root, math.sqrt(before + done), fading)
     marks[FILLED_AT] = at_ns
     price = touch + direction * paid / done
     return done if left > 0.0 else qty, price, touch + direction * last, is_capped

@@ -127,6 +127,31 @@ def _close(spans: list[tuple[int, int, str]], start_ns: int, end_ns: int, cause:
     spans.append((start_ns, end_ns, cause.value))
 
 
+def within_session(
+    halts: pl.DataFrame | None, *, start_ns: int, end_ns: int, horizon_ns: int
+) -> pl.DataFrame:
+    """Return halts cut to a session, with all around it closed.
+
+    Parameters
+    ----------
+    halts
+        In the columns of HALT_SPANS; None is none.
+    start_ns, end_ns
+        The session, half-open.
+    horizon_ns
+        How far before and after it spans of reason `session_closed` reach.
+    """
+    spans = [] if halts is None else halts.sort("start_ns").rows()
+    inside = [(max(start, start_ns), min(end, end_ns), why) for start, end, why in spans]
+    closed = Reason.SESSION_CLOSED.value
+    rows = [
+        (start_ns - horizon_ns, start_ns, closed),
+        *(span for span in inside if span[0] < span[1]),
+        (end_ns, end_ns + horizon_ns, closed),
+    ]
+    return pl.DataFrame(rows, schema=HALT_SPANS, orient="row")
+
+
 def inferred_halts(
     times: pl.Series,
     *,

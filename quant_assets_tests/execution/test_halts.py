@@ -11,7 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant_assets.execution.halts import halts_of_status, inferred_halts, span_arrays
+from quant_assets.execution.halts import (
+    halts_of_status,
+    inferred_halts,
+    span_arrays,
+    within_session,
+)
 from quant_assets.execution.reasons import REASONS
 from quant_assets.market.columns import UTC_NS
 from quant_assets_tests.storage.readers.dbn_files import read_dbn, source_of
@@ -139,6 +144,22 @@ def test_spans_become_arrays_in_order():
     assert ends.tolist() == [20 * SECOND, 20 * SECOND]
     assert [REASONS[code] for code in codes] == ["halt_luld"] * 2
     assert [part.size for part in span_arrays(None)] == [0, 0, 0]
+
+
+def test_around_a_session_all_is_closed():
+    """Halts are cut to the session; one that lies outside is gone."""
+    halts = pl.concat(
+        halts_of_status(status((at, "HALT", "NEWS_PENDING", False)), session_end_ns=end * SECOND)
+        for at, end in ((1, 5), (12, 15), (19, 25))
+    )
+    bounds = {"start_ns": 10 * SECOND, "end_ns": 20 * SECOND, "horizon_ns": 100 * SECOND}
+    assert spans(within_session(halts, **bounds)) == [
+        (-90, 10, "session_closed"),
+        (12, 15, "halt_news"),
+        (19, 20, "halt_news"),
+        (20, 120, "session_closed"),
+    ]
+    assert within_session(None, **bounds).height == 2
 
 
 def slow_silences(seconds: list[int], close: int) -> list[tuple[int, int, str]]:

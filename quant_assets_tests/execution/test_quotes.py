@@ -31,7 +31,7 @@ def slow(quotes, given_orders, stops, impact):
     return [copy for _, copy in sorted(zip(ranked, copies, strict=True), key=lambda pair: pair[0])]
 
 
-@settings(max_examples=120)
+@settings(max_examples=250)
 @given(
     any_markets,
     st.lists(orders(), min_size=1, max_size=8),
@@ -103,6 +103,22 @@ def test_taken_size_is_not_offered_again_until_it_grows():
     taken = run(steps, orders, impact=0.0)
     # The 1001 of step 4 was taken, gone in step 3, and came back.
     assert taken.orders["filled"].to_list() == [100.0, 0.0, 30.0, 0.0, 100.0, 0.0, 100.0]
+
+
+def test_what_others_took_besides_is_new_when_it_comes_back():
+    """Of 100 all is taken; it shrinks to 40, so that the 60 which come then are offered."""
+    steps = [quote(), quote(1, ask_qty=40.0), quote(2)]
+    taken = run(steps, [buy(at, 200.0, 1001.0, 0) for at in range(3)], impact=0.0)
+    assert taken.orders["filled"].to_list() == [100.0, 0.0, 60.0]
+
+
+def test_what_was_taken_behind_the_touch_is_not_offered_when_it_gets_there():
+    """Two levels are taken at once; the touch moves to the second, away, and back."""
+    steps = [quote(), quote(1, ask=1002, ask_qty=130.0), quote(2), quote(3, ask=1002)]
+    orders = [buy(0, 150.0, None, 0), *(buy(at, 500.0, 1002.0, 0) for at in (1, 2, 3))]
+    taken = run(steps, orders, impact=0.0)
+    # 100 and 50; then 130 less those 50; then 1001 anew, and nothing of 1002; then nothing.
+    assert taken.orders["filled"].to_list() == [150.0, 80.0, 100.0, 0.0]
 
 
 def test_quotes_must_be_in_order_of_time():
