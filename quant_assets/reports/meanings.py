@@ -1,6 +1,7 @@
 """What the figures of a page are called there, and what they mean."""
 
 from quant_assets.execution.costs import Realism
+from quant_assets.reports.numbers import amount, count, percent
 
 METRICS = {
     "total_return": ("total return", "return of the capital over all sessions"),
@@ -41,6 +42,20 @@ FILLS = {
     Realism.FULL: "half the spread a side, fees, latency, slippage, partial fills and halts",
 }
 """What the fills paid for, by level of realism."""
+
+
+_PERCENTS = ("total_return", "cagr", "volatility", "max_drawdown", "hit_rate", "exposure")
+_COUNTS = ("n_trades", "n_sessions")
+_MONEY = ("expectancy", *COSTS)
+
+
+def figure_text(name: str, value: float | None) -> str:
+    """Return a metric or a cost in its unit, or a dash; an unknown name has three digits."""
+    if name in _PERCENTS:
+        return percent(value)
+    if name in _COUNTS:
+        return count(value)
+    return amount(value, 2 if name in _MONEY else 3)
 
 
 def title_of(name: str) -> str:

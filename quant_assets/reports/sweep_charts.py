@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from quant_assets.optimization.cscv import Overfitting
 from quant_assets.reports.meanings import title_of
 from quant_assets.reports.numbers import amount, count, percent
 from quant_assets.reports.pictures import BLUE, RED, thin_rows
@@ -162,23 +163,23 @@ def plateau_section(done: pl.DataFrame, *, plateau: str, metric: str) -> list[Se
     return [Section(f"Plateau score against {title_of(metric)}", note=note, chart=chart)]
 
 
-def overfitting_section(pbo: float | None, logits: Sequence[float], *, reason: str = "") -> Section:
+def overfitting_section(told: Overfitting | None) -> Section:
     """Return the probability of overfitting, and its logits by how often they occur.
 
     Bailey, Borwein, Lopez de Prado and Zhu, The Probability of Backtest Overfitting, Journal of
     Computational Finance 20, 2016: the share of splits whose logit is at or below 0.
     """
-    if pbo is None:
-        why = reason or "it was not computed for this sweep"
+    if told is None or told.pbo is None:
+        why = (told.note if told else None) or "it was not computed for this sweep"
         return Section("Probability of overfitting (PBO)", note=f"None: {why}.")
     note = (
-        f"{percent(pbo, 1)}: in so many splits the trial that is best in one half of the sessions "
-        "lies in the lower half of all trials in the other: the logit of its rank is at most 0."
+        f"{percent(told.pbo, 1)} of {count(len(told.logits))} splits: the trial that is best in "
+        "one half of the sessions lies at or below the median in the other, where the logit of "
+        f"its rank is at most 0. {count(told.n_trials)} trials, {count(told.n_sessions)} sessions "
+        f"in {count(told.n_blocks)} blocks."
     )
-    title = f"Probability of overfitting (PBO): {percent(pbo, 1)}"
-    if not len(logits):
-        return Section(title, note=note)
-    counts, edges = _histogram(np.asarray(logits, dtype=np.float64))
+    title = f"Probability of overfitting (PBO): {percent(told.pbo, 1)}"
+    counts, edges = _histogram(told.logits)
     middles = 0.5 * (edges[:-1] + edges[1:])
     bars = {
         "type": "bar", "name": "splits", "x": middles.tolist(), "y": counts.tolist(),

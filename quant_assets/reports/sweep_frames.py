@@ -122,5 +122,5 @@ def _cells(values: np.ndarray, across: KeyValues, up: KeyValues) -> dict[str, An
 
 
 def _rows(cells: np.ndarray) -> list[list[float | None]]:
-    """Return cells as rows, None for NaN."""
-    return [[None if np.isnan(value) else float(value) for value in row] for row in cells]
+    """Return cells as rows with six digits, None for NaN."""
+    return [[None if np.isnan(value) else float(f"{value:.6g}") for value in row] for row in cells]

@@ -1,12 +1,12 @@
 """The report of a sweep: one HTML page about its trials, which needs nothing but itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from quant_assets.market.errors import InputError
+from quant_assets.optimization.cscv import Overfitting
 from quant_assets.reports.meanings import title_of
 from quant_assets.reports.numbers import amount, count, percent, script_json
 from quant_assets.reports.page import render
@@ -28,25 +28,6 @@ _NEUTRAL = "#dcdcdc"
 """Of the middle of a signed scale: a cell at zero is no empty cell, which is white."""
 
 
-@dataclass(frozen=True)
-class Overfitting:
-    """What combinatorially symmetric cross-validation tells of a sweep.
-
-    Parameters
-    ----------
-    pbo
-        Probability of backtest overfitting, 0 to 1; None where it is not defined.
-    logits
-        Logit of the relative rank out of sample of each split's best trial in sample.
-    reason
-        Why there is no probability.
-    """
-
-    pbo: float | None
-    logits: Sequence[float] = ()
-    reason: str = ""
-
-
 def build_sweep_report(
     trials: pl.DataFrame,
     *,
@@ -54,7 +35,7 @@ def build_sweep_report(
     metric: str,
     title: str,
     synthetic: bool,
-    pbo: Overfitting | float | None = None,
+    pbo: Overfitting | None = None,
     command: str = "quant sweep",
 ) -> str:
     """Return the page as HTML; the same input gives the same bytes.
@@ -70,7 +51,7 @@ def build_sweep_report(
     metric
         The column that trials are ranked by; more is better.
     pbo
-        Probability of overfitting of the sweep, alone or with its logits.
+        What cross-validation of its trials said; None where it was not done.
 
     Raises
     ------
@@ -83,13 +64,12 @@ def build_sweep_report(
     done = trials.filter(pl.col("state") == COMPLETED).sort(
         metric, *varied, descending=[True, *[False] * len(varied)], nulls_last=True
     )
-    told = pbo if isinstance(pbo, Overfitting) else Overfitting(pbo)
     pairs = pair_cells(done, varied=varied, metric=metric)
     sections = [
         *marginal_sections(done, varied=varied, metric=metric),
         *parallel_section(done, varied=varied, metric=metric),
         *plateau_section(done, plateau=PLATEAU, metric=metric),
-        overfitting_section(told.pbo, told.logits, reason=told.reason),
+        overfitting_section(pbo),
         winners_section(done, varied=varied, metric=metric),
         *unfinished_section(trials, varied=varied),
     ]
@@ -101,7 +81,7 @@ def build_sweep_report(
         subtitle=f"{count(trials.height)} cells, {ranked_by}",
         synthetic=synthetic,
         metric=title_of(metric),
-        summary=_summary(trials, done, metric, told),
+        summary=_summary(trials, done, metric, pbo),
         pairs=pairs,
         pickers=[
             ("across", "across", keys),
@@ -134,7 +114,7 @@ def _check_columns(trials: pl.DataFrame, needed: Sequence[str]) -> None:
 
 
 def _summary(
-    trials: pl.DataFrame, done: pl.DataFrame, metric: str, told: Overfitting
+    trials: pl.DataFrame, done: pl.DataFrame, metric: str, told: Overfitting | None
 ) -> list[tuple[str, str, str]]:
     """Return title, value and meaning of what stands at the top."""
     values = done[metric].drop_nulls().to_numpy()
@@ -145,5 +125,5 @@ def _summary(
         *((f"cells {name}", count(n), "cells in this state") for name, n in states.iter_rows()),
         (f"best {title_of(metric)}", amount(best, 3), "the highest of all completed trials"),
         (f"median {title_of(metric)}", amount(median, 3), "half of the completed trials lie above"),
-        ("overfitting (PBO)", percent(told.pbo, 1), luck),
+        ("overfitting (PBO)", percent(told.pbo if told else None, 1), luck),
     ]

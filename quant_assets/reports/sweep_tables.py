@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from quant_assets.reports.meanings import title_of
-from quant_assets.reports.numbers import amount, count
+from quant_assets.reports.meanings import COSTS, METRICS, figure_text, title_of
+from quant_assets.reports.numbers import count
 from quant_assets.reports.sections import PROSE, SORTED, TEXT, Column, Section, TextTable
 from quant_assets.reports.sweep_frames import key_values
 
@@ -13,6 +13,10 @@ COMPLETED = "completed"
 N_TRIALS_SHOWN = 500
 N_CELLS_SHOWN = 200
 _HASH_DIGITS = 10
+_TOLD = frozenset(
+    {"sharpe", "total_return", "max_drawdown", "net", "n_trades", "hit_rate", "profit_factor"}
+)
+"""Metrics of a backtest that have a column; the others would make the table too wide to read."""
 
 
 def winners_section(done: pl.DataFrame, *, varied: Sequence[str], metric: str) -> Section:
@@ -21,7 +25,7 @@ def winners_section(done: pl.DataFrame, *, varied: Sequence[str], metric: str) -
     figures = [
         name
         for name, dtype in done.schema.items()
-        if dtype.is_numeric() and name not in {metric, *varied}
+        if dtype.is_numeric() and name not in {metric, *varied} and _is_told(name)
     ]
     columns = [Column("rank"), *_key_columns(done, varied), Column(title_of(metric))]
     columns += [Column(title_of(name)) for name in figures]
@@ -76,7 +80,12 @@ def _key_columns(trials: pl.DataFrame, varied: Sequence[str]) -> list[Column]:
     return [Column(key, "" if trials.schema[key].is_numeric() else TEXT) for key in varied]
 
 
+def _is_told(name: str) -> bool:
+    """Whether a figure has a column: a few of a backtest's metrics, and all that is none."""
+    return name in _TOLD or name not in METRICS | COSTS
+
+
 def _figure(frame: pl.DataFrame, name: str, at: int) -> str:
     """Return a figure as text: whole numbers whole."""
     value = frame[name][at]
-    return count(value) if frame.schema[name].is_integer() else amount(value, 3)
+    return count(value) if frame.schema[name].is_integer() else figure_text(name, value)

@@ -17,8 +17,8 @@ from quant_assets.reports.charts import (
     trade_sections,
 )
 from quant_assets.reports.drawdowns import drawdown_section
-from quant_assets.reports.meanings import FILLS, METRICS
-from quant_assets.reports.numbers import amount, count, percent, price, script_json
+from quant_assets.reports.meanings import FILLS, METRICS, figure_text
+from quant_assets.reports.numbers import price, script_json
 from quant_assets.reports.page import render
 from quant_assets.reports.sections import Section, script_charts
 from quant_assets.reports.stability import Stability, stability_sections
@@ -35,10 +35,6 @@ from quant_assets.signals.sources import RandomSignal
 from quant_assets.signals.strategy import Strategy
 
 _MOST_INPUTS = 1000
-_PERCENTS = (
-    "total_return", "cagr", "volatility", "max_drawdown", "hit_rate", "exposure",
-)  # fmt: skip
-_COUNTS = ("n_trades", "n_sessions")
 
 
 @dataclass(frozen=True)
@@ -166,16 +162,9 @@ def _metrics(result: Result, currency: str) -> list[tuple[str, str, str]]:
     """Return title, value and meaning of each metric that is no cost."""
     titles = {"expectancy": f"expectancy, {currency}"}
     return [
-        (titles.get(name, title), _metric(name, result.metrics[name]), f"{name}: {meaning}")
+        (titles.get(name, title), figure_text(name, result.metrics[name]), f"{name}: {meaning}")
         for name, (title, meaning) in METRICS.items()
     ]
-
-
-def _metric(name: str, value: float | None) -> str:
-    """Return a metric in its unit."""
-    if name in _PERCENTS:
-        return percent(value)
-    return count(value) if name in _COUNTS else amount(value, 3)
 
 
 def _session_table(result: Result, strategy: Strategy) -> pl.DataFrame:

@@ -59,8 +59,8 @@ def _section(symbol: str, trades: pl.DataFrame, bars: pl.DataFrame, which: str) 
     x_axis = {"type": "category", "nticks": 8, "tickangle": 0, "showgrid": False}
     layout = lay_out(x="start of the bar, UTC", y="price", legend=True, x_axis=x_axis)
     note = (
-        f"Closes of the last {count(shown.height)} of {count(bars.height)} bars up to the last "
-        f"exit, without closed hours; {count(held.height)} of {count(trades.height)} trades.{which}"
+        f"Closes of the {count(shown.height)} bars up to the last exit, without closed hours; "
+        f"{count(held.height)} of {count(trades.height)} trades.{which}"
     )
     chart = Chart(f"trades_{symbol}", traces, layout, tall=True)
     return Section(f"Trades in {symbol}", note=note, chart=chart)

@@ -2,20 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import polars as pl
-
-from quant_assets.backtests.metrics import METRIC_NAMES
-from quant_assets.lineage.fingerprint import canonical_json, digest_of
-from quant_assets.optimization.cscv import cross_validate_trials
+from quant_assets.lineage.fingerprint import digest_of
+from quant_assets.optimization.cscv import Overfitting, cross_validate_trials
 from quant_assets.optimization.sweep_spec import SweepSpec
 from quant_assets.optimization.trials import Trial
-from quant_assets.reports.sweep_page import Overfitting, build_sweep_report
+from quant_assets.reports.sweep_page import build_sweep_report
 from quant_assets.storage.sweep_store import SweepStore
-from quant_assets.workflows.trials import all_trials
 from quant_assets.workflows.pages import page_path, write_page
 from quant_assets.workflows.sweep import RankedCell
+from quant_assets.workflows.sweep_cells import cells_frame
+from quant_assets.workflows.trials import all_trials
 from quant_assets.workflows.workspace import Workspace
 
 
@@ -52,37 +49,8 @@ def sweep_html(workspace: Workspace, spec: SweepSpec, cells: Sequence[RankedCell
 
 
 def _overfitting(trials: Sequence[Trial]) -> Overfitting | None:
-    """Return the probability of overfitting as the page wants it; None without a trial."""
-    if not trials:
-        return None
-    found = cross_validate_trials([trial.series for trial in trials])
-    return Overfitting(found.pbo, found.logits.tolist(), reason=found.note or "")
-
-
-def cells_frame(spec: SweepSpec, cells: Sequence[RankedCell]) -> pl.DataFrame:
-    """Return the cells as the page wants them: a row each, a column a varied key and a metric."""
-    values = [
-        pl.Series(key, _plain([one.result.values.get(key) for one in cells])) for key in spec.vary
-    ]
-    metrics = [
-        pl.Series(name, [one.result.metrics.get(name) for one in cells], dtype=pl.Float64)
-        for name in METRIC_NAMES
-    ]
-    texts: dict[str, list[str | None]] = {
-        "state": [one.result.state.value if one.result.state else "invalid" for one in cells],
-        "trial_id": [one.result.trial_id for one in cells],
-        "reason": [one.result.message or None for one in cells],
-    }
-    words = [pl.Series(name, column, dtype=pl.String) for name, column in texts.items()]
-    plateau = pl.Series("plateau", [one.plateau for one in cells], dtype=pl.Float64)
-    return pl.DataFrame([*values, *metrics, *words, plateau])
-
-
-def _plain(values: list[Any]) -> list[Any]:
-    """Return numbers as they are where all are numbers, else each value as text."""
-    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
-        return [float(v) for v in values] if any(isinstance(v, float) for v in values) else values
-    return [v if isinstance(v, str) else canonical_json(v) for v in values]
+    """Return the probability of overfitting of the sweep; None without a trial."""
+    return cross_validate_trials([trial.series for trial in trials]) if trials else None
 
 
 def _is_synthetic(workspace: Workspace, trials: Sequence[Trial]) -> bool:

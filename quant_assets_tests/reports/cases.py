@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 
 from quant_assets.backtests.engine import Result, run_backtest
+from quant_assets.optimization.cscv import Overfitting
 from quant_assets.optimization.leaderboard import build_leaderboard
 from quant_assets.reports.stability import Stability
-from quant_assets.reports.sweep_page import Overfitting, build_sweep_report
+from quant_assets.reports.sweep_page import build_sweep_report
 from quant_assets.reports.tear_sheet import Provenance, build_tear_sheet
 from quant_assets.signals.strategy import Strategy
 from quant_assets_tests.backtests.market import (
@@ -125,7 +126,7 @@ def overfitting() -> Overfitting:
     """Return logits of 500 splits, some of them exactly 0 and some infinite."""
     logits = np.random.default_rng(5).normal(0.6, 1.0, 500)
     logits[:5], logits[5:7] = 0.0, np.inf
-    return Overfitting(float(np.mean(logits <= 0.0)), logits.tolist())
+    return Overfitting(float(np.mean(logits <= 0.0)), logits, 106, 120, 12)
 
 
 def sweep_report() -> str:

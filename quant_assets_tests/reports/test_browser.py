@@ -209,7 +209,7 @@ def test_the_heat_map_shows_the_keys_and_the_statistic_that_a_reader_chooses(sho
     for y, slow in enumerate((20, 30, 40, 60, 90)):
         for x, leave in enumerate(("signal", "stop")):
             own = held[slow, leave]
-            assert z[y][x] == pytest.approx(sum(own) / len(own))
+            assert z[y][x] == pytest.approx(sum(own) / len(own), rel=1e-5)
     note = "document.getElementById('heat_note').textContent"
     assert "the mean of Sharpe ratio over its completed trials, whatever fast" in tab.run(note)
     tab.run(choose.format("up", "exit"))

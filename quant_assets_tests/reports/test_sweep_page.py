@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quant_assets.market.errors import InputError
+from quant_assets.optimization.cscv import Overfitting
 from quant_assets.reports.sections import script_charts
 from quant_assets.reports.sweep_charts import overfitting_section, parallel_section
 from quant_assets.reports.sweep_frames import MOST_VALUES, key_values, pair_cells
@@ -73,9 +74,12 @@ def test_each_cell_holds_the_best_and_the_mean_whatever_the_other_keys():
             for x, side in enumerate(pair["labels"][0]):
                 own = held[side, top]
                 assert pair["counts"][y][x] == len(own)
-                assert pair["best"][y][x] == (max(own) if own else None)
+                best = pytest.approx(max(own), rel=1e-5) if own else None
+                assert pair["best"][y][x] == best
                 mean = sum(own) / len(own) if own else None
-                assert pair["mean"][y][x] == (mean if mean is None else pytest.approx(mean))
+                assert pair["mean"][y][x] == (
+                    mean if mean is None else pytest.approx(mean, rel=1e-5)
+                )
         assert pair["others"] == [key for key in VARIED if key not in pair["keys"]]
 
 
@@ -168,7 +172,7 @@ def test_a_line_of_the_parallel_chart_is_a_trial():
 def test_the_logits_in_red_are_the_probability():
     """A logit of exactly 0 counts as overfit, as the share at or below 0 does; none is lost."""
     told = cases.overfitting()
-    section = overfitting_section(told.pbo, told.logits)
+    section = overfitting_section(told)
     (bars,) = section.chart.traces
     red = [n for n, c in zip(bars["y"], bars["marker"]["color"], strict=True) if c == "#b3261e"]
     assert sum(bars["y"]) == len(told.logits)
@@ -179,16 +183,15 @@ def test_the_logits_in_red_are_the_probability():
 @given(st.lists(st.floats(-40, 40) | st.sampled_from([0.0, math.inf, -math.inf]), min_size=1))
 def test_no_logit_is_lost_and_the_split_at_zero_is_exact(logits):
     """Whatever they are: all are counted, those at or below 0 in red."""
-    (bars,) = overfitting_section(0.5, logits).chart.traces
+    (bars,) = overfitting_section(Overfitting(0.5, np.array(logits), 9, 16, 4)).chart.traces
     red = [n for n, c in zip(bars["y"], bars["marker"]["color"], strict=True) if c == "#b3261e"]
     assert (sum(bars["y"]), sum(red)) == (len(logits), sum(v <= 0.0 for v in logits))
 
 
 def test_without_a_probability_the_reason_stands_there():
     """PBO is none, not 0."""
-    assert (
-        "None: too few sessions." in overfitting_section(None, (), reason="too few sessions").note
-    )
+    none = Overfitting(None, np.empty(0), 9, 3, 0, "too few sessions")
+    assert overfitting_section(none).note == "None: too few sessions."
     assert "it was not computed" in own_text(report(sweep_trials()))
 
 
