@@ -61,11 +61,14 @@ class _Ground:
     instrument: Instrument
     realism: Realism
 
-    @property
+    @cached_property
     def walked(self) -> tuple[np.ndarray, ...]:
         """Bars, marks, sessions' ends, costs and rules, as the kernels take them."""
         bars, marks = self.market[col.BARS], self.market[col.MARKS]
-        return bars, marks, self.session_end, self.cost, self.rules
+        high, low = bars[:, col.HIGH].copy(), bars[:, col.LOW].copy()
+        last = np.flatnonzero(marks[:, col.IS_LAST])
+        next_last = last[np.searchsorted(last, np.arange(len(bars)))]
+        return bars, high, low, marks, next_last, self.session_end, self.cost, self.rules
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,9 @@ def run_sma_grid(
     is_both = np.bool_(_side_of(strategy) == "both")
     bars = history.bars.sort("bar_start")
     first_row = bars.height - ground.timeline.rows.height
-    means = running_sums(fixed_prices(bars["close"])), segment_starts(bars), first_row
+    closes = fixed_prices(bars["close"])
+    ticks = _tick_sums(closes, longest=int(pairs[1].max(initial=1)))
+    means = running_sums(closes), ticks, segment_starts(bars), first_row
     made = sma_grid(*means, ground.is_asked, *pairs, is_both, *ground.walked)
 
     def sides_of(number: int) -> npt.NDArray[np.int8]:
@@ -202,6 +207,19 @@ def run_random_grid(
         return sides
 
     return _result(ground, made, sides_of)
+
+
+def _tick_sums(closes: Ints, *, longest: int) -> Floats:
+    """Return running sums of prices in their greatest common step, empty where they are too large.
+
+    Below 2^50, products of sums and windows that differ at all differ by more than what rounding
+    does to the means themselves.
+    """
+    step = int(np.gcd.reduce(closes))
+    highest = int(np.abs(closes).max()) // step
+    if max(highest * len(closes), highest * longest * longest) >= 2**50:
+        return np.empty(0)
+    return np.append(0, np.cumsum(closes // step)).astype(np.float64)
 
 
 def _side_of(strategy: Strategy) -> str:

@@ -14,10 +14,8 @@ from quant_assets.backtests.columns import (
     FEE_RATIO,
     FEE_UNIT,
     HALF,
-    HIGH,
     HORIZON,
     IS_LAST,
-    LOW,
     MAY_ENTER,
     MULTIPLIER,
     ON_SIGNAL,
@@ -39,7 +37,7 @@ from quant_assets.execution.kernels import (
 from quant_assets.execution.reasons import FILLED
 from quant_assets.signals.kernels import cross_side, uniform
 
-_NEAR = 1e-14
+_BLOCK = 512
 # What is known of a set: its count of trades, their net, and the row of its last exit.
 N_TRADES, NET, LAST_EXIT = 0, 1, 2
 
@@ -47,6 +45,7 @@ N_TRADES, NET, LAST_EXIT = 0, 1, 2
 @njit(cache=True, nogil=True)
 def sma_grid(
     sums: np.ndarray,
+    ticks: np.ndarray,
     segment_start: np.ndarray,
     first_row: int,
     is_asked: np.ndarray,
@@ -54,7 +53,10 @@ def sma_grid(
     slow: np.ndarray,
     is_both: np.bool_,
     bars: np.ndarray,
+    high: np.ndarray,
+    low: np.ndarray,
     marks: np.ndarray,
+    next_last: np.ndarray,
     session_end: np.ndarray,
     cost: np.ndarray,
     rules: np.ndarray,
@@ -65,6 +67,9 @@ def sma_grid(
     ----------
     sums : int64 array of shape (n_before + n + 1,)
         `running_sums` of all closes, those before the first row too.
+    ticks : float64 array of shape (n_before + n + 1,), or (0,)
+        The same in ticks, where these sums and their products with windows are whole numbers that
+        a float holds with room to spare; else empty.
     segment_start : int64 array of shape (n_before + n,)
         First place of each close's contract.
     first_row
@@ -72,7 +77,7 @@ def sma_grid(
     is_asked : bool array of shape (n,)
         Whether a row may ask for a trade.
     fast, slow : int64 arrays of shape (n_sets,)
-    bars, marks, session_end, cost, rules
+    bars to rules
         As `walk_set` takes them.
 
     Returns
@@ -89,9 +94,31 @@ def sma_grid(
     at, of = np.empty((0, 5), dtype=np.int64), np.empty((0, 3), dtype=np.float64)
     for place in range(n_sets):
         write_sma_sides(
-            sums, segment_start, first_row, is_asked, fast[place], slow[place], is_both, sides
+            sums,
+            ticks,
+            segment_start,
+            first_row,
+            is_asked,
+            fast[place],
+            slow[place],
+            is_both,
+            sides,
         )
-        walk_set(sides, bars, marks, session_end, cost, rules, equity[place], totals[place], at, of)
+        walk_set(
+            sides,
+            bars,
+            high,
+            low,
+            marks,
+            next_last,
+            session_end,
+            cost,
+            rules,
+            equity[place],
+            totals[place],
+            at,
+            of,
+        )
     return equity, totals
 
 
@@ -103,7 +130,10 @@ def random_grid(
     chance: float,
     is_both: np.bool_,
     bars: np.ndarray,
+    high: np.ndarray,
+    low: np.ndarray,
     marks: np.ndarray,
+    next_last: np.ndarray,
     session_end: np.ndarray,
     cost: np.ndarray,
     rules: np.ndarray,
@@ -116,13 +146,28 @@ def random_grid(
     at, of = np.empty((0, 5), dtype=np.int64), np.empty((0, 3), dtype=np.float64)
     for place in range(n_sets):
         write_random_sides(starts_ns, is_asked, seeds[place], chance, is_both, sides)
-        walk_set(sides, bars, marks, session_end, cost, rules, equity[place], totals[place], at, of)
+        walk_set(
+            sides,
+            bars,
+            high,
+            low,
+            marks,
+            next_last,
+            session_end,
+            cost,
+            rules,
+            equity[place],
+            totals[place],
+            at,
+            of,
+        )
     return equity, totals
 
 
 @njit(cache=True, nogil=True)
 def write_sma_sides(
     sums: np.ndarray,
+    ticks: np.ndarray,
     segment_start: np.ndarray,
     first_row: int,
     is_asked: np.ndarray,
@@ -133,22 +178,44 @@ def write_sma_sides(
 ) -> None:
     """Write `cross_side` of each row, 0 where a row may not ask.
 
-    Means are compared by products, for a division costs more; where the two are so near that
-    rounding could decide, `cross_side` itself is asked.
+    Means are compared by products, for a division costs more, and of sums in ticks, which are exact
+    and of which a processor takes several at once. Where products are equal, `cross_side` itself is
+    asked, and everywhere where there are no ticks.
     """
-    by_fast, by_slow = float(fast), float(slow)
-    below = -1 if is_both else 0
-    for row in range(sides.shape[0]):
-        place = first_row + row
-        if not is_asked[row] or place - segment_start[place] + 1 < slow:
-            sides[row] = 0
-            continue
-        high = float(sums[place + 1] - sums[place + 1 - fast]) * by_slow
-        low = float(sums[place + 1] - sums[place + 1 - slow]) * by_fast
-        if abs(high - low) <= _NEAR * abs(high):
-            sides[row] = cross_side(sums, place, segment_start[place], fast, slow, is_both)
-        else:
-            sides[row] = 1 if high > low else below
+    n_rows = sides.shape[0]
+    for begin in range(0, n_rows, _BLOCK):
+        end = min(begin + _BLOCK, n_rows)
+        n_ties = end - begin
+        if ticks.shape[0] > 0 and first_row + begin + 1 >= slow:
+            n_ties = _compare_products(ticks, first_row + begin + 1, fast, slow, is_both,
+                                       sides[begin:end])  # fmt: skip
+        is_mixed = n_ties > 0 or segment_start[first_row + end - 1] > first_row + begin + 1 - slow
+        if is_mixed:
+            for row in range(begin, end):
+                place = first_row + row
+                sides[row] = cross_side(sums, place, segment_start[place], fast, slow, is_both)
+    for row in range(n_rows):
+        sides[row] *= is_asked[row]
+
+
+@njit(cache=True, nogil=True)
+def _compare_products(
+    ticks: np.ndarray, place: int, fast: int, slow: int, is_both: np.bool_, sides: np.ndarray
+) -> int:
+    """Write the sides of rows whose sums end at `place` and after; return how many are equal."""
+    n_rows = sides.shape[0]
+    # Slices that begin at 0 let the compiler see that nothing wraps around, and take several rows.
+    last = ticks[place : place + n_rows]
+    before_fast = ticks[place - fast : place - fast + n_rows]
+    before_slow = ticks[place - slow : place - slow + n_rows]
+    by_fast, by_slow, below = float(fast), float(slow), np.int8(-1 if is_both else 0)
+    n_ties = 0
+    for row in range(n_rows):
+        high = (last[row] - before_fast[row]) * by_slow
+        low = (last[row] - before_slow[row]) * by_fast
+        sides[row] = np.int8(1) if high > low else below
+        n_ties += 1 if high == low else 0
+    return n_ties
 
 
 @njit(cache=True, nogil=True)
@@ -173,7 +240,10 @@ def write_random_sides(
 def walk_set(  # noqa: PLR0912, PLR0915 -- a call for each bar would cost more than the bar
     sides: np.ndarray,
     bars: np.ndarray,
+    high: np.ndarray,
+    low: np.ndarray,
     marks: np.ndarray,
+    next_last: np.ndarray,
     session_end: np.ndarray,
     cost: np.ndarray,
     rules: np.ndarray,
@@ -188,8 +258,12 @@ def walk_set(  # noqa: PLR0912, PLR0915 -- a call for each bar would cost more t
     ----------
     sides : int8 array of shape (n,)
     bars : float64 array of shape (n, 5)
+    high, low : float64 arrays of shape (n,)
+        Two of its columns again, side by side in memory.
     marks : int8 array of shape (n, 5)
         As the event path's walk takes them; nothing is halted.
+    next_last : int64 array of shape (n,)
+        The first row from each on that closes what is held.
     session_end : int64 array of shape (n_sessions,)
         Last row of each session.
     cost : float64 array of shape (6,)
@@ -203,7 +277,7 @@ def walk_set(  # noqa: PLR0912, PLR0915 -- a call for each bar would cost more t
     """
     half, multiplier, step = cost[HALF], cost[MULTIPLIER], cost[STEP]
     sl, tp, horizon = rules[STOP_RATIO], rules[TARGET_RATIO], rules[HORIZON]
-    has_levels = np.isfinite(sl) or np.isfinite(tp)
+    follows = rules[ON_SIGNAL] != 0.0
     cash, total, rest = rules[CAPITAL], 0.0, 0.0
     n_trades, session, last_exit, row, n_rows = 0, 0, -1, 0, sides.shape[0]
     held, asked, asked_at, from_row, signal_row = 0, 0, 0, 0, 0
@@ -214,11 +288,20 @@ def walk_set(  # noqa: PLR0912, PLR0915 -- a call for each bar would cost more t
             # Flat, and nothing on its way: nothing happens until a row asks for something.
             while row < n_rows and sides[row] == 0:
                 row += 1
-            while session < session_end.shape[0] and session_end[session] < row:
-                equity[session] = cash
-                session += 1
+            session = _pass_sessions(session, session_end, row, bars, equity, cash, 0.0, 0.0, 0.0)
             if row == n_rows:
                 break
+        elif asked == 0 and not leaves:
+            # Held: nothing happens until a level, the time, the segment's end or the signal.
+            last = next_last[row]
+            if horizon > 0.0:
+                last = min(last, from_row + np.int64(horizon) - 1)
+            first = row
+            row = _quiet_until(row, last, sides, follows, high, low, held, stop,
+                               target, half)  # fmt: skip
+            bars_held += row - first
+            session = _pass_sessions(session, session_end, row, bars, equity, cash,
+                                     held * qty * multiplier, entry, -held * half)  # fmt: skip
         n_exits = 0
         while True:
             # The open comes first, then the bar; each may end a position.
@@ -235,11 +318,9 @@ def walk_set(  # noqa: PLR0912, PLR0915 -- a call for each bar would cost more t
                 asked = 0
                 if held != 0:
                     bars_held += 1.0
-                    if has_levels:
-                        code, price = exit_inside_bar(
-                            bars[row, OPEN], bars[row, HIGH], bars[row, LOW], held, stop, target,
-                            half,
-                        )  # fmt: skip
+                    code, price = exit_inside_bar(
+                        bars[row, OPEN], high[row], low[row], held, stop, target, half
+                    )
                     is_over = 0.0 < horizon <= bars_held
                     if code == STILL_OPEN and (is_over or marks[row, IS_LAST] != 0):
                         code = TIME if is_over else CLOSE
@@ -273,7 +354,7 @@ def walk_set(  # noqa: PLR0912, PLR0915 -- a call for each bar would cost more t
         wanted = sides[row]
         if held == 0:
             asked = wanted
-        elif rules[ON_SIGNAL] != 0.0 and wanted != held:
+        elif follows and wanted != held:
             asked = wanted
             leaves = True
         is_end = row == session_end[session]
@@ -295,6 +376,40 @@ def walk_set(  # noqa: PLR0912, PLR0915 -- a call for each bar would cost more t
     totals[N_TRADES] = n_trades
     totals[NET] = total + rest
     totals[LAST_EXIT] = last_exit
+
+
+@njit(cache=True, nogil=True)
+def _quiet_until(
+    row: int, last: int, sides: np.ndarray, follows: np.bool_, high: np.ndarray, low: np.ndarray,
+    side: int, stop: float, target: float, half: float,
+) -> int:  # fmt: skip
+    """Return the first row, `last` at most, at which a position may end or be asked to."""
+    worst, best = (low, high) if side > 0 else (high, low)
+    sign, to_touch = float(side), -side * half
+    has_levels = np.isfinite(stop) or np.isfinite(target)
+    while row < last:
+        if follows and sides[row] != side:
+            break
+        if has_levels and (
+            sign * (worst[row] + to_touch - stop) <= 0.0
+            or sign * (best[row] + to_touch - target) >= 0.0
+        ):
+            break
+        row += 1
+    return row
+
+
+@njit(cache=True, nogil=True)
+def _pass_sessions(
+    session: int, session_end: np.ndarray, row: int, bars: np.ndarray, equity: np.ndarray,
+    cash: float, units: float, entry: float, to_touch: float,
+) -> int:  # fmt: skip
+    """Write the account at the ends of sessions before a row; return the session after them."""
+    while session < session_end.shape[0] and session_end[session] < row:
+        touch = bars[session_end[session], CLOSE_PRICE] + to_touch
+        equity[session] = cash + units * (touch - entry)
+        session += 1
+    return session
 
 
 @njit(cache=True, nogil=True)
