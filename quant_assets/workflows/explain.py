@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -160,12 +161,18 @@ def _code_step(trade: TracedTrade) -> Step:
     """Say which code computed the trade, and whether it is the code of now."""
     now = backtest_code_version()
     is_same = trade.run.code_version == now
-    package = version("quant_assets")
+    package = _package_version()
     told = f"{trade.run.code_version[:12]}, " + (
         f"the code of now (quant_assets {package})" if is_same else f"now it is {now[:12]}"
     )
     values = {"code_version": trade.run.code_version, "now": now, "package": package}
     return Step("code", told, values=values)
+
+
+@cache
+def _package_version() -> str:
+    """Return the version that is installed."""
+    return version("quant_assets")
 
 
 def _named(steps: Iterable[Step], bar: TradeBar) -> list[Step]:

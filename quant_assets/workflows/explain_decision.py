@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -115,7 +116,13 @@ def _model(view: LakeView, trade: TracedTrade) -> tuple[TrainedModel | None, Ent
     entries = view.of_symbol(MODELS.name, trade.run.strategy.name).get("", [])
     if trade.run.entry is None or not entries:
         return None, None
-    return TrainedModel.from_text(view.read(entries[0])["text"].item()), entries[0]
+    return _loaded(view.read(entries[0])["text"].item()), entries[0]
+
+
+@lru_cache(maxsize=4)
+def _loaded(text: str) -> TrainedModel:
+    """Read a model's text, checked; once for all trades of its run."""
+    return TrainedModel.from_text(text)
 
 
 def _features_step(
