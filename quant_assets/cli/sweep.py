@@ -79,8 +79,9 @@ def _run(
 ) -> "tuple[Queued, int]":
     """Run a sweep with its progress on stderr; return what was queued, and how many were run."""
     from quant_assets.workflows.sweep_run import run_sweep
+    from quant_assets.workflows.sweep_worker import stopping_on_signals
 
-    with SweepProgress(spec.name) as progress:
+    with stopping_on_signals(), SweepProgress(spec.name) as progress:
         queued = run_sweep(
             workspace,
             spec,

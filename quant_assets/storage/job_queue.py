@@ -226,6 +226,14 @@ class JobQueue:
         with self._transaction("retry jobs of") as connection:
             return int(connection.execute(statement).rowcount)
 
+    def other_code(self, code: str, sweep: str) -> int:
+        """Return how many pending jobs of a sweep are for workers of other code."""
+        mine = sa.select(SWEEP_CELLS.c.job_id).where(SWEEP_CELLS.c.sweep == sweep)
+        is_other = (JOBS.c.state == JobState.PENDING) & (JOBS.c.code_version != code)
+        statement = sa.select(sa.func.count()).where(is_other & JOBS.c.job_id.in_(mine))
+        with self._transaction("count jobs of") as connection:
+            return int(connection.execute(statement).scalar_one())
+
     def counts(self, sweep: str | None = None) -> Counts:
         """Return how many jobs stand where: of a sweep, or of all."""
         statement = sa.select(JOBS.c.state, sa.func.count()).group_by(JOBS.c.state)

@@ -136,6 +136,7 @@ def predictions_of(view: LakeView, strategy: Strategy, cache: Cache) -> Predicti
     label = digest_of([read, strategy.dataset, strategy.timeframe, list(strategy.symbols or ())])
 
     def train() -> Predictions:
+        _refuse_no_source(strategy, pairs)
         check_strategy(view.workspace, strategy)
         rows = cache.get(
             "rows", label, lambda: _training_rows(view, strategy, pairs), most=KEPT_ROWS
@@ -156,16 +157,20 @@ def _sources(view: LakeView, strategy: Strategy) -> Iterator[tuple[Entry, Entry]
             yield here, found[0]
 
 
-def _training_rows(
-    view: LakeView, strategy: Strategy, pairs: list[tuple[Entry, Entry]]
-) -> pl.DataFrame:
-    """Return the rows of all sessions with their labels and symbol."""
+def _refuse_no_source(strategy: Strategy, pairs: list[tuple[Entry, Entry]]) -> None:
+    """Raise where there is nothing to learn from."""
     if not pairs:
         raise TrainingError(
             asked=f"train {strategy.name}",
             found=f"no {strategy.source} at {strategy.timeframe}",
             remedy=f"Make it first: quant materialize {strategy.source}",
         )
+
+
+def _training_rows(
+    view: LakeView, strategy: Strategy, pairs: list[tuple[Entry, Entry]]
+) -> pl.DataFrame:
+    """Return the rows of all sessions with their labels and symbol."""
     parts = []
     for here, source in pairs:
         rows = label_rows(

@@ -25,7 +25,7 @@ Watch = Callable[[Counts], None]
 Answer = TypeVar("Answer")
 
 _POLL_S = 0.1
-_MOST_DEATHS = 5
+_MOST_DEATHS = 3
 """Workers in a row that may die before a job of the sweep ends."""
 
 
@@ -78,7 +78,7 @@ class Crew:
                 if not counts.open:
                     return counts
                 self._note_progress(counts)
-                self._bury()
+                self._bury(counts)
                 missing = min(self.size, counts.open) - len(self._children)
                 for _ in range(missing if counts[JobState.PENDING] else 0):
                     self._start(Path(folder))
@@ -108,13 +108,13 @@ class Crew:
             )
         self._children.append(_Child(name, process, complaints))
 
-    def _bury(self) -> None:
-        """Take back the jobs of workers that died; raise where that happens too often."""
+    def _bury(self, counts: Counts) -> None:
+        """Take back the jobs of workers that ended before their time; raise where many do so."""
         for child in [one for one in self._children if one.process.poll() is not None]:
             self._children.remove(child)
             name = child.name
             self._patiently(lambda name=name: self.queue.take_back(now=0.0, dead=name))  # type: ignore[misc]
-            self._deaths += child.process.returncode != 0
+            self._deaths += child.process.returncode != 0 or counts[JobState.PENDING] > 0
             if self._deaths >= _MOST_DEATHS * self.size:
                 raise QuantError(
                     asked=f"workers of sweep {self.sweep!r}",

@@ -131,6 +131,8 @@ class Worker:
         ------
         StateError
             If the database is gone for longer than the patience; no result was lost before.
+        QuantError
+            If what is left of its sweep is for other code.
         """
         given_back = 0
         with self._heartbeat():
@@ -149,6 +151,7 @@ class Worker:
                 self._run_batch(jobs)
                 idle_since = time.monotonic()
                 continue
+            self._patiently(self._refuse_other_code)
             limit = self._rules.idle_exit_s
             if limit is not None and time.monotonic() - idle_since >= limit:
                 return
@@ -169,6 +172,16 @@ class Worker:
             sweep=self._sweep,
             prefers=self._kin,
         )
+
+    def _refuse_other_code(self) -> None:
+        """Raise where what is left of the worker's sweep waits for other code than it runs."""
+        other = self._queue.other_code(self._code, self._sweep) if self._sweep else 0
+        if other:
+            raise QuantError(
+                asked=f"{other:,} trials of sweep {self._sweep!r}",
+                found="they were queued by other code than this worker runs",
+                remedy="Run the sweep again, so that it queues them for the code of now.",
+            )
 
     def _run_batch(self, jobs: list[Job]) -> None:
         """Run some jobs, and record them as they end; learn how many to claim next."""

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from quant_assets.market.errors import StateError, StrategyError
+from quant_assets.market.errors import QuantError, StateError, StrategyError
 from quant_assets.storage.job_queue import Finished, Job, JobQueue, JobState
 from quant_assets.storage.state import State
-from quant_assets.storage.state_tables import JOBS, TRIALS
+from quant_assets.storage.state_tables import JOBS, SWEEP_CELLS, TRIALS
 from quant_assets.workflows.sweep_worker import Worker, WorkerRules
 from quant_assets_tests.workflows.toy_worker import CODE, empty_trial
 
@@ -201,6 +201,21 @@ def test_a_trial_that_goes_wrong_fails_alone_with_its_reason(tmp_path: Path) -> 
         assert (tally.completed, tally.failed) == (2, 2)
         messages = [row["message"] for row in state.select(JOBS)]
         assert messages == [None, "a: b. c", "ZeroDivisionError: by zero", None]
+
+
+def test_a_worker_of_other_code_does_not_wait_for_ever(tmp_path: Path) -> None:
+    """What is left of its sweep is for code that it does not run: it says so and ends."""
+    with opened(tmp_path) as (state, queue):
+        queue.enqueue([Job("old", "toy", {}, "old"), *jobs(1)])
+        cells = [
+            {"sweep": "toy", "cell": n, "values": {}, "job_id": one, "invalid": None}
+            for n, one in enumerate(("old", "job00000"))
+        ]
+        state.upsert(SWEEP_CELLS, cells)
+        worker = Worker(queue, empty_trial, name="w", code=CODE, sweep="toy")
+        with pytest.raises(QuantError, match="1 trials of sweep 'toy': they were queued by other"):
+            worker.work()
+        assert queue.counts("toy")[JobState.COMPLETED] == 1
 
 
 def test_a_long_job_keeps_its_lease_by_the_heartbeat(tmp_path: Path) -> None:
