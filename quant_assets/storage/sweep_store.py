@@ -122,6 +122,18 @@ class SweepStore:
         """Return the names of all sweeps, ascending."""
         return self._state.distinct(SWEEPS.c.sweep)
 
+    def sweeps_with(self, trial_id: str) -> list[str]:
+        """Return the names of the sweeps that a trial is a cell of, ascending."""
+        statement = (
+            sa.select(SWEEP_CELLS.c.sweep)
+            .distinct()
+            .join_from(SWEEP_CELLS, JOBS, SWEEP_CELLS.c.job_id == JOBS.c.job_id)
+            .where(JOBS.c.trial_id == trial_id)
+            .order_by(SWEEP_CELLS.c.sweep)
+        )
+        with self._state.transaction("look a trial up in the sweeps of") as connection:
+            return list(connection.scalars(statement))
+
     def spec(self, sweep: str) -> dict[str, Any] | None:
         """Return the spec that a sweep was last run with, None where there is none."""
         rows = self._state.select(SWEEPS, sweep=sweep)

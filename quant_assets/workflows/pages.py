@@ -10,6 +10,12 @@ from quant_assets.reports.leaderboard_page import build_leaderboard_page
 from quant_assets.reports.tear_sheet import Provenance, build_tear_sheet
 from quant_assets.signals.strategy import Strategy
 from quant_assets.workflows.strategy_backtest import StoredBacktest, stored_result
+from quant_assets.workflows.tear_sheet_inputs import (
+    sweep_stability,
+    trade_regimes,
+    traded_prices,
+)
+from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
 FOLDER = "reports"
@@ -35,7 +41,7 @@ def tear_sheet_path(workspace: Workspace, strategy: Strategy) -> Path:
 
 
 def write_tear_sheet(workspace: Workspace, strategy: Strategy, stored: StoredBacktest) -> Page:
-    """Write the tear sheet of a stored backtest; the same backtest gives the same bytes."""
+    """Write the tear sheet of a stored backtest; same backtest, same sweeps, same bytes."""
     html = tear_sheet_html(workspace, strategy, stored)
     return write_page(tear_sheet_path(workspace, strategy), html)
 
@@ -52,11 +58,16 @@ def tear_sheet_html(workspace: Workspace, strategy: Strategy, stored: StoredBack
         market_seed=lineage.origin.seed,
     )
     currencies = {workspace.instrument(symbol).currency for symbol in stored.trial.symbols}
+    result, view = stored_result(workspace, strategy, stored), LakeView(workspace)
     return build_tear_sheet(
-        stored_result(workspace, strategy, stored),
+        result,
         strategy=strategy,
         provenance=provenance,
         currency=", ".join(sorted(currencies)),
+        prices=traded_prices(view, strategy, result.trades),
+        regimes=trade_regimes(view, strategy, result.trades),
+        ladder=stored.trial.ladder,
+        stability=sweep_stability(workspace, stored.trial),
     )
 
 
