@@ -95,8 +95,9 @@ def shown_columns(frame: "pl.DataFrame") -> dict[str, str]:
 def _closing(frame: "pl.DataFrame", n_found: int | None) -> str:
     """Return the last line: how many trials there are, and how many of them are stale."""
     stale = int(frame["is_stale"].sum())
-    noun = "trial" if frame.height == 1 else "trials"
-    of_all = f" of {n_found:,}" if n_found and n_found > frame.height else ""
+    n_all = n_found or frame.height
+    of_all = f" of {n_all:,}" if n_all > frame.height else ""
+    noun = "trial" if n_all == 1 else "trials"
     return f"{frame.height:,}{of_all} {noun}, {stale:,} of them stale"
 
 

@@ -42,11 +42,13 @@ def build_leaderboard(
     unique = {trial.trial_id: trial for trial in trials if trial.state == "completed"}
     done = [unique[key] for key in sorted(unique)]
     overfitting = overfitting_of_sweeps(done, sweeps=sweeps)
+    homes = _homes(done, sweeps or {})
     rows = [
         _row(
             trial,
             companions,
-            overfitting=overfitting.get(trial.sweep or ""),
+            sweep=homes.get(trial.trial_id),
+            overfitting=overfitting.get(homes.get(trial.trial_id, "")),
             is_stale=trial.trial_id in stale,
         )
         for trial, companions in zip(done, count_companions(done), strict=True)
@@ -86,8 +88,19 @@ def overfitting_of_sweeps(
     }
 
 
+def _homes(trials: Sequence[Trial], sweeps: Mapping[str, Collection[str]]) -> dict[str, str]:
+    """Return the sweep that each trial is shown under: its own, else the first that has it."""
+    homes = {one: name for name in sorted(sweeps, reverse=True) for one in sweeps[name]}
+    return homes | {trial.trial_id: trial.sweep for trial in trials if trial.sweep is not None}
+
+
 def _row(
-    trial: Trial, companions: Companions, *, overfitting: Overfitting | None, is_stale: bool
+    trial: Trial,
+    companions: Companions,
+    *,
+    sweep: str | None,
+    overfitting: Overfitting | None,
+    is_stale: bool,
 ) -> dict[str, object]:
     """Return one row; a Sharpe ratio that is not defined leaves what follows from it null."""
     metrics = trial.metrics
@@ -95,7 +108,7 @@ def _row(
     return {
         "trial_id": trial.trial_id,
         "strategy": trial.strategy,
-        "sweep": trial.sweep,
+        "sweep": sweep,
         "realism": trial.realism,
         "sharpe": metrics.get("sharpe"),
         **rungs,

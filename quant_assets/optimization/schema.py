@@ -38,7 +38,7 @@ class LeaderboardSchema(dy.Schema):
 
     trial_id = word("SHA-256 over configuration, data versions and code version", key=True)
     strategy = word("name of the strategy")
-    sweep = word("sweep that computed it first; null for a single backtest", nullable=True)
+    sweep = word("sweep that it is a cell of; null for a single backtest", nullable=True)
     realism = choice(REALISM_LEVELS, "how much of a real market the fills paid for")
     sharpe = _sharpe("Sharpe ratio, annualised by sessions")
     sharpe_ideal = _sharpe("the same where fills cost nothing; null where that was not run")
