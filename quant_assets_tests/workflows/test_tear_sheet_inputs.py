@@ -9,6 +9,7 @@ from quant_assets.optimization.sweep_spec import SweepSpec
 from quant_assets.storage.job_queue import JobState
 from quant_assets.storage.state_tables import JOBS, TRIALS
 from quant_assets.storage.sweep_store import CellRow, SweepStore
+from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.pages import tear_sheet_html, write_tear_sheet
 from quant_assets.workflows.strategies import strategy
 from quant_assets.workflows.strategy_backtest import StoredBacktest, backtest_strategy
@@ -19,17 +20,21 @@ from quant_assets.workflows.tear_sheet_inputs import (
 )
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
+from quant_assets_tests.defs.automation.market import write_csv
 from quant_assets_tests.reports.reading import charts_of, own_text, read, table_of
-from quant_assets_tests.workflows.sweep_market import CROSS, SYMBOL, land, make, write_strategy
+from quant_assets_tests.workflows.sweep_market import CROSS, DAYS, SYMBOL, make, write_strategy
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A week of a currency pair, and the signals of a rule on it."""
     root = tmp_path_factory.mktemp("tear_sheet") / "data"
-    made = land(root)
+    made = Workspace.open(root)
+    file = root / "raw" / f"{SYMBOL}15.csv"
+    write_csv(file, DAYS, seed=1)
+    list(ingest_files(made, [file]))
     write_strategy(root, CROSS)
-    make(made, "signals")
+    make(made, "bars", "regimes", "signals")
     return made
 
 
