@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from quant_assets.backtests.history import SymbolHistory
 from quant_assets.lineage.fingerprint import content_version
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import TrainingError
@@ -18,6 +19,7 @@ from quant_assets.models.prediction import predict_session
 from quant_assets.models.trained import TrainedModel
 from quant_assets.optimization.leaderboard import build_leaderboard
 from quant_assets.reports.tear_sheet import Provenance, build_tear_sheet
+from quant_assets.signals.build import model_signals
 from quant_assets.signals.strategy import Strategy
 from quant_assets.workflows.backtesting import run_trial
 from quant_assets.workflows.training import train_and_log
@@ -29,14 +31,15 @@ FEATURES = ["hint", "noise"]
 
 
 def chain_strategy(**changes: object) -> Strategy:
-    """Return a strategy for bars of 15 minutes with equal barriers."""
+    """Return a strategy for bars of 15 minutes: both sides of a return, between barriers."""
     values: dict = {
         "name": "chain",
         "timeframe": "15m",
-        "label": {"sl": 0.003, "tp": 0.003, "horizon_bars": 12},
+        "label": "return(12)",
         "model": {"params": {"num_iterations": 30, "min_data_in_leaf": 20}},
         "splits": {"n_folds": 3, "min_train_sessions": 5, "embargo_bars": 1},
         "decision": {"threshold": 0.6, "side": "both"},
+        "exits": {"stop": 0.003, "target": 0.003, "horizon_bars": 12},
         "execution": {"spread_ticks": 1.0, "fee_per_unit": 0.0},
         "capital": 100_000.0,
         "qty": 100.0,
@@ -79,7 +82,7 @@ def sessions_labelled(
             bars.filter(pl.col("session") >= session),
             session=session,
             timeframe=BAR,
-            spec=strategy.label,
+            spec=strategy.learning.label,
             cross_session=crosses_sessions(kind, BAR),
             close_ns=None,
         )
@@ -100,14 +103,20 @@ def run_chain(markets: dict, strategy: Strategy, *, kind: AssetClass = AssetClas
         frame, strategy=strategy, synthetic=True, progress=lines.append, **common
     )
     assert lines[-1].startswith("fit")
+    told = {symbol: predict_session(training.model, told) for symbol, (_, told) in markets.items()}
+    histories = {
+        symbol: SymbolHistory(
+            bars=bars.with_columns(volume=pl.lit(1000.0)),
+            signals=model_signals(told[symbol], strategy.learning.decision),
+        )
+        for symbol, (bars, _) in markets.items()
+    }
     backtest = run_trial(
-        {symbol: bars for symbol, (bars, _) in markets.items()},
-        {symbol: predict_session(training.model, told) for symbol, (_, told) in markets.items()},
+        histories,
         strategy=strategy,
         instruments={
             s: instrument(s, asset_class=kind, tick_size=0.01, multiplier=1.0) for s in markets
         },
-        closes={},
         progress=lines.append,
         **common,
     )
@@ -157,7 +166,7 @@ def test_the_order_of_symbols_decides_nothing():
     one, two = run_chain(markets, chain_strategy()), run_chain(turned, chain_strategy())
     assert one[0].model.model_version == two[0].model.model_version
     assert one[1].trial == two[1].trial
-    assert one[1].equity_png == two[1].equity_png
+    assert one[1].result.equity.equals(two[1].result.equity)
     assert content_version(one[1].result.trades) == content_version(two[1].result.trades)
 
 
@@ -214,7 +223,8 @@ def test_real_bars_go_through_the_whole_chain(shared_data, name):
         noise=(pl.col("high") - pl.col("low")) / pl.col("close"),
     )
     strategy = chain_strategy(
-        label={"sl": 0.0015, "tp": 0.0015, "horizon_bars": 24},
+        label="return(24)",
+        exits={"stop": 0.0015, "target": 0.0015, "horizon_bars": 24},
         splits={"n_folds": 3, "min_train_sessions": 2, "embargo_bars": 1},
         decision={"threshold": 0.52, "side": "both"},
         execution={"spread_ticks": 0.0, "fee_per_unit": 0.0},

@@ -15,14 +15,14 @@ from quant_assets.backtests.metrics import (
 )
 
 
-def equity_of(levels: list[float], *, capital: float = 100.0) -> pl.DataFrame:
-    """Return two rows a session, the second at the given level."""
+def equity_of(levels: list[float], *, capital: float = 100.0, dips: bool = True) -> pl.DataFrame:
+    """Return two rows a session, the second at the given level, the first below it if it dips."""
     days = [date(2024, 3, 4) + timedelta(days=n) for n in range(len(levels))]
     stamps, values = [], []
     for day, level in zip(days, levels, strict=True):
         midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
         stamps += [midnight + timedelta(hours=10), midnight + timedelta(hours=16)]
-        values += [level - 50.0, level]
+        values += [level - 50.0 * dips, level]
     peak = np.maximum.accumulate(np.maximum(values, capital))
     twice = [day for day in days for _ in range(2)]
     return pl.DataFrame(
@@ -43,11 +43,17 @@ def trades_of(nets: list[float]) -> pl.DataFrame:
     )
 
 
-def scores(levels: list[float], nets: list[float], exposed: list[bool] | None = None) -> dict:
+def scores(
+    levels: list[float],
+    nets: list[float],
+    exposed: list[bool] | None = None,
+    *,
+    dips: bool = True,
+) -> dict:
     """Score with a capital of 100, a multiplier of 5 and 252 sessions a year."""
     return score_backtest(
         trades_of(nets),
-        equity_of(levels),
+        equity_of(levels, dips=dips),
         capital=100.0,
         exposed=np.array(exposed or []),
         multipliers={"X": 5.0},
