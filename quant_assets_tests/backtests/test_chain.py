@@ -35,7 +35,7 @@ def chain_strategy(**changes: object) -> Strategy:
     values: dict = {
         "name": "chain",
         "timeframe": "15m",
-        "label": "return(12)",
+        "label": "return(6)",
         "model": {"params": {"num_iterations": 30, "min_data_in_leaf": 20}},
         "splits": {"n_folds": 3, "min_train_sessions": 5, "embargo_bars": 1},
         "decision": {"threshold": 0.6, "side": "both"},
