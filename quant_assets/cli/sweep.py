@@ -63,12 +63,11 @@ def _sweep(
     workspace: "Workspace", spec: "SweepSpec", workers: int, *, best: int, retry: bool, json: bool
 ) -> bool:
     """Run one sweep, print its best trials and write its report; return whether a cell failed."""
-    from quant_assets.workflows.sweep import ranked_cells
-    from quant_assets.workflows.sweep_pages import write_sweep_page
+    from quant_assets.workflows.sweep import ranked_cells, sweep_page
 
     queued, executed = _run(workspace, spec, workers, retry=retry)
     cells = ranked_cells(workspace, spec)
-    page = write_sweep_page(workspace, spec, cells)
+    page = sweep_page(workspace, spec, cells)
     print_sweep(spec, cells, best=best, json=json)
     _say_end(queued, cells, executed, page)
     return any(cell.result.state == "failed" for cell in cells)
@@ -128,7 +127,8 @@ def worker(
 ) -> None:
     """Pull trials from the queue and compute them; any number, on any machine of one state."""
     from quant_assets.storage.job_queue import JobQueue
-    from quant_assets.workflows.sweep_jobs import ConfigurationRunner, sweep_code_version
+    from quant_assets.workflows.configuration import ConfigurationRunner
+    from quant_assets.workflows.sweep_jobs import sweep_code_version
     from quant_assets.workflows.sweep_worker import (
         Worker,
         WorkerRules,
@@ -147,7 +147,7 @@ def worker(
             JobQueue(workspace.state),
             ConfigurationRunner(LakeView(workspace)),
             name=name or worker_name(),
-            code=sweep_code_version(),
+            code=sweep_code_version(workspace.root),
             sweep=sweep,
             rules=rules,
             tell=lambda line: print(line, file=sys.stderr),

@@ -10,11 +10,12 @@ from typing import TypeVar
 import polars as pl
 
 from quant_assets.lineage.fingerprint import digest_of
-from quant_assets.market.errors import TrainingError
+from quant_assets.market.errors import LakeError, StateError, StrategyError, TrainingError
 from quant_assets.models.prediction import predict_session
 from quant_assets.models.trained import TrainedModel
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
+from quant_assets.storage.job_queue import Finished, Job
 from quant_assets.workflows.backtesting import Backtest, run_trial
 from quant_assets.workflows.histories import histories_of
 from quant_assets.workflows.recipe import Key
@@ -24,20 +25,9 @@ from quant_assets.workflows.recipes.training_set import bars_to_label, label_row
 from quant_assets.workflows.strategy_backtest import backtest_code_version, quality_share
 from quant_assets.workflows.strategy_check import check_strategy
 from quant_assets.workflows.strategy_signals import session_signals
+from quant_assets.workflows.sweep_jobs import Reads, job_of
 from quant_assets.workflows.training import fit_model
 from quant_assets.workflows.view import LakeView, versions
-
-CODE = (
-    __name__,
-    "quant_assets.workflows.backtesting",
-    "quant_assets.workflows.strategy_backtest",
-    "quant_assets.workflows.histories",
-    "quant_assets.workflows.strategy_signals",
-    "quant_assets.workflows.recipes.learning_source",
-    "quant_assets.workflows.recipes.training_set",
-    "quant_assets.workflows.training",
-)
-"""Where the code version of a configuration starts from: all that its result hangs on."""
 
 KEPT_ROWS = 4
 KEPT_MODELS = 16
@@ -192,3 +182,45 @@ def _predicted(
         (here.symbol, here.session): predict_session(model, rows_to_learn(view, source))
         for here, source in pairs
     }
+
+
+class ConfigurationRunner:
+    """Runs jobs on a lake, with one view and cache for all of them."""
+
+    def __init__(self, view: LakeView) -> None:
+        self._view = view
+        self._reads = Reads(view)
+        self.cache = Cache()
+
+    def __call__(self, job: Job) -> Finished:
+        """Compute a job's trial.
+
+        Raises
+        ------
+        StrategyError
+            If what it reads is no longer what it was queued with; or as `run_configuration`.
+        """
+        strategy = Strategy.parse(job.config)
+        self._check(job, strategy)
+        try:
+            made = run_configuration(self._view, strategy, self.cache, sweep=job.sweep)
+        except StateError:
+            raise
+        except LakeError:
+            # A file that was replaced meanwhile: if so the check says it, else the error stands.
+            self._reads.forget()
+            self._check(job, strategy)
+            raise
+        return Finished(job.job_id, made.trial.trial_id, made.trial.to_row())
+
+    def _check(self, job: Job, strategy: Strategy) -> None:
+        """Refuse a job whose content is not there; the index is read anew before it is refused."""
+        if job_of(strategy, self._reads, sweep=job.sweep).job_id == job.job_id:
+            return
+        self._reads.forget()
+        if job_of(strategy, self._reads, sweep=job.sweep).job_id != job.job_id:
+            raise StrategyError(
+                asked=f"trial {strategy.name}",
+                found="what it reads has changed since it was queued, or is not in this lake",
+                remedy="Run the sweep again: it queues what the lake holds now.",
+            )

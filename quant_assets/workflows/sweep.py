@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.market.errors import StrategyError
 from quant_assets.optimization.plateau import plateau_scores
 from quant_assets.optimization.search_space import Cell, count_cells, sweep_cells
@@ -17,6 +18,9 @@ from quant_assets.storage.sweep_store import CellResult, CellRow, SweepStore
 from quant_assets.workflows.strategies import strategy, with_symbols
 from quant_assets.workflows.sweep_jobs import Reads, jobs_of
 from quant_assets.workflows.workspace import Workspace
+
+PAGES = "reports"
+"""Folder of the data root that pages lie in."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,21 @@ def ranked_cells(workspace: Workspace, spec: SweepSpec) -> list[RankedCell]:
         cells,
         key=lambda one: (one.score is None, -(one.score or 0.0), one.result.cell),
     )
+
+
+def sweep_page(workspace: Workspace, spec: SweepSpec, cells: Sequence[RankedCell]) -> Path:
+    """Return the page of a sweep, written unless it stands and would tell the same."""
+    store, path = SweepStore(workspace.state), workspace.root / PAGES / f"sweep_{spec.name}.html"
+    results = [[c.result.job_id, c.result.trial_id, c.result.message] for c in cells]
+    told = digest_of([spec.to_mapping(), results])
+    if not path.exists() or store.reported(spec.name) != told:
+        # Pages bring charts along, which take longer to import than a finished sweep to look at.
+        from quant_assets.workflows.pages import write_page
+        from quant_assets.workflows.sweep_pages import sweep_html
+
+        write_page(path, sweep_html(workspace, spec, cells))
+        store.note_report(spec.name, told)
+    return path
 
 
 def _by_kin(jobs: Sequence[Job]) -> list[Job]:

@@ -3,36 +3,59 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from quant_assets.backtests.schema import EQUITY, TRADES
 from quant_assets.features.regime_schema import REGIMES
 from quant_assets.lineage.fingerprint import combined_version, digest_of
-from quant_assets.market.errors import LakeError, StateError, StrategyError
+from quant_assets.market.errors import StrategyError
 from quant_assets.models.schema import MODELS, PREDICTIONS
 from quant_assets.optimization.search_space import Cell
 from quant_assets.signals.schema import SIGNALS
 from quant_assets.signals.sources import PythonSignal
 from quant_assets.signals.strategy import Strategy
-from quant_assets.storage.job_queue import Finished, Job
+from quant_assets.storage.code_cache import kept_code_version
 from quant_assets.storage.source_code import code_version
+from quant_assets.storage.job_queue import Job
 from quant_assets.ticks.schema import RAW_STATUS
-from quant_assets.workflows.configuration import CODE, Cache, run_configuration
 from quant_assets.workflows.recipes.neighbours import BARS
 from quant_assets.workflows.session_closes import closes_versions
 from quant_assets.workflows.strategies import strategy as strategy_of
-from quant_assets.workflows.strategy_signals import rule_class
 from quant_assets.workflows.view import LakeView, versions
 
+CODE = (
+    "quant_assets.workflows.configuration",
+    "quant_assets.workflows.backtesting",
+    "quant_assets.workflows.strategy_backtest",
+    "quant_assets.workflows.histories",
+    "quant_assets.workflows.strategy_signals",
+    "quant_assets.workflows.recipes.learning_source",
+    "quant_assets.workflows.recipes.training_set",
+    "quant_assets.workflows.training",
+)
+"""Where the code version of a trial starts from: all that its result hangs on."""
+
 Found = TypeVar("Found")
+
+CODE_FILE = Path("cache") / "sweep_code.json"
 
 _TABLES = (TRADES, EQUITY, SIGNALS, PREDICTIONS, MODELS)
 
 
 @cache
-def sweep_code_version() -> str:
-    """Return the code version of the whole chain, from rows to trades."""
-    return code_version(CODE, tuple((table.name, table.version) for table in _TABLES))
+def sweep_code_version(root: Path | None = None) -> str:
+    """Return the code version of the whole chain, from rows to trades.
+
+    Parameters
+    ----------
+    root
+        Data root, which keeps it between processes; without one it is computed.
+    """
+    tables = tuple((table.name, table.version) for table in _TABLES)
+    if root is None:
+        return code_version(CODE, tables)
+    return kept_code_version(root / CODE_FILE, CODE, tables)
 
 
 class Reads:
@@ -41,6 +64,11 @@ class Reads:
     def __init__(self, view: LakeView) -> None:
         self._view = view
         self._known: dict[tuple[Any, ...], Any] = {}
+
+    @property
+    def code(self) -> str:
+        """Version of the code that computes with them."""
+        return sweep_code_version(self._view.workspace.root)
 
     def forget(self) -> None:
         """Look everything up anew: the lake may have changed."""
@@ -129,6 +157,8 @@ class Reads:
         """Return the digest of a user's rule."""
 
         def look() -> str:
+            from quant_assets.workflows.strategy_signals import rule_class
+
             return rule_class(self._view.workspace, signal)[1].digest
 
         return self._once("rule", f"{signal.file}/{signal.rule}", look)
@@ -142,7 +172,7 @@ class Reads:
 
 def job_of(strategy: Strategy, reads: Reads, *, sweep: str) -> Job:
     """Return the job that a strategy is on what the lake holds now."""
-    read, code = reads.version(strategy), sweep_code_version()
+    read, code = reads.version(strategy), reads.code
     identity = {"config": strategy.content_hash, "reads": read, "code": code}
     kin = digest_of([read, strategy.training_values()]) if strategy.learns else ""
     return Job(digest_of(identity), sweep, strategy.to_mapping(), code, kin)
@@ -151,45 +181,3 @@ def job_of(strategy: Strategy, reads: Reads, *, sweep: str) -> Job:
 def jobs_of(cells: Iterable[Cell], reads: Reads, *, sweep: str) -> dict[int, Job]:
     """Return the job of each valid cell by its number."""
     return {c.number: job_of(c.strategy, reads, sweep=sweep) for c in cells if c.strategy}
-
-
-class ConfigurationRunner:
-    """Runs jobs on a lake, with one view and cache for all of them."""
-
-    def __init__(self, view: LakeView) -> None:
-        self._view = view
-        self._reads = Reads(view)
-        self.cache = Cache()
-
-    def __call__(self, job: Job) -> Finished:
-        """Compute a job's trial.
-
-        Raises
-        ------
-        StrategyError
-            If what it reads is no longer what it was queued with; or as `run_configuration`.
-        """
-        strategy = Strategy.parse(job.config)
-        self._check(job, strategy)
-        try:
-            made = run_configuration(self._view, strategy, self.cache, sweep=job.sweep)
-        except StateError:
-            raise
-        except LakeError:
-            # A file that was replaced meanwhile: if so the check says it, else the error stands.
-            self._reads.forget()
-            self._check(job, strategy)
-            raise
-        return Finished(job.job_id, made.trial.trial_id, made.trial.to_row())
-
-    def _check(self, job: Job, strategy: Strategy) -> None:
-        """Refuse a job whose content is not there; the index is read anew before it is refused."""
-        if job_of(strategy, self._reads, sweep=job.sweep).job_id == job.job_id:
-            return
-        self._reads.forget()
-        if job_of(strategy, self._reads, sweep=job.sweep).job_id != job.job_id:
-            raise StrategyError(
-                asked=f"trial {strategy.name}",
-                found="what it reads has changed since it was queued, or is not in this lake",
-                remedy="Run the sweep again: it queues what the lake holds now.",
-            )

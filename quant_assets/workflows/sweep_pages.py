@@ -1,36 +1,15 @@
 """The page of a sweep: its cells, what they showed, and whether the best one is believed."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.optimization.cscv import Overfitting, cross_validate_trials
 from quant_assets.optimization.sweep_spec import SweepSpec
 from quant_assets.optimization.trials import Trial
 from quant_assets.reports.sweep_page import build_sweep_report
-from quant_assets.storage.sweep_store import SweepStore
-from quant_assets.workflows.pages import page_path, write_page
 from quant_assets.workflows.sweep import RankedCell
 from quant_assets.workflows.sweep_cells import cells_frame
 from quant_assets.workflows.trials import all_trials
 from quant_assets.workflows.workspace import Workspace
-
-
-def sweep_page_path(workspace: Workspace, sweep: str) -> Path:
-    """Return where the page of a sweep lies."""
-    return page_path(workspace, f"sweep_{sweep}.html")
-
-
-def write_sweep_page(workspace: Workspace, spec: SweepSpec, cells: Sequence[RankedCell]) -> Path:
-    """Write the page of a sweep, unless it stands and nothing that it tells has changed."""
-    store, path = SweepStore(workspace.state), sweep_page_path(workspace, spec.name)
-    told = digest_of(
-        [spec.to_mapping(), [[c.result.job_id, c.result.trial_id, c.result.message] for c in cells]]
-    )
-    if not path.exists() or store.reported(spec.name) != told:
-        write_page(path, sweep_html(workspace, spec, cells))
-        store.note_report(spec.name, told)
-    return path
 
 
 def sweep_html(workspace: Workspace, spec: SweepSpec, cells: Sequence[RankedCell]) -> str:

@@ -32,7 +32,7 @@ CROSS: dict[str, Any] = {
 LEARNER: dict[str, Any] = default_strategy("fx", "15m").to_mapping() | {
     "name": "learner",
     "symbols": [SYMBOL],
-    "decision": {"threshold": 0.3, "side": "long"},
+    "decision": {"threshold": 0.05, "side": "long"},
     "model": {"kind": "lightgbm", "params": {"num_iterations": 10}},
 }
 

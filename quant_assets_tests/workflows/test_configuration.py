@@ -32,16 +32,20 @@ def root(landed: Path, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-FILTERED = LEARNER | {"name": "filtered", "regimes": {"allowed": [0, 1, 2]}}
+SECOND = CROSS | {"name": "second", "exits": {"stop": 0.01}}
+CONFIRMED = LEARNER | {"name": "confirmed", "confirm": {"table": "signals", "name": "second"}}
 META = LEARNER | {"name": "flat", "source": "contract_table"}
 DRAWN = CROSS | {"name": "drawn", "signal": {"kind": "random", "chance": 0.2, "seed": 3}}
 
 
-@pytest.mark.parametrize("values", [CROSS, DRAWN, LEARNER, FILTERED, META], ids=lambda v: v["name"])
+@pytest.mark.parametrize(
+    "values", [CROSS, DRAWN, LEARNER, CONFIRMED, META], ids=lambda v: v["name"]
+)
 def test_it_gives_the_trades_and_the_trial_of_the_assets(
     root: Path, values: dict[str, Any]
 ) -> None:
     """In memory under another name, by steps through the lake: the same content."""
+    write_strategy(root, SECOND)
     workspace = Workspace.open(root)
     renamed = Strategy.parse(values | {"name": "a_cell_of_a_sweep"})
     made = run_configuration(LakeView(workspace), renamed, Cache())
@@ -66,7 +70,7 @@ def test_cells_that_differ_only_in_trading_train_once(root: Path) -> None:
     view, cache = LakeView(workspace), Cache()
     trials = set()
     for rounds in (10, 12):
-        for threshold in (0.3, 0.34, 0.4):
+        for threshold in (0.05, 0.08, 0.1):
             strategy = Strategy.parse(
                 LEARNER
                 | {

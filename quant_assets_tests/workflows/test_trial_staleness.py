@@ -16,10 +16,11 @@ from quant_assets.optimization.trials import Trial
 from quant_assets.storage.job_queue import JobQueue
 from quant_assets.storage.state_tables import TRIALS
 from quant_assets.workflows import trial_staleness
+from quant_assets.workflows.configuration import ConfigurationRunner
 from quant_assets.workflows.explain import explain_trades
 from quant_assets.workflows.leaderboard import all_trials, ranked, store_leaderboard
 from quant_assets.workflows.sweep import cells_of, queue_cells
-from quant_assets.workflows.sweep_jobs import ConfigurationRunner, Reads, sweep_code_version
+from quant_assets.workflows.sweep_jobs import Reads, sweep_code_version
 from quant_assets.workflows.trial_staleness import stale_trials
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
