@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 
 from quant_assets.storage.commit import CommitStep
-from quant_assets.storage.state import TRIALS
+from quant_assets.storage.state_tables import TRIALS
 from quant_assets.workflows.leaderboard import store_leaderboard
 from quant_assets.workflows.workspace import Workspace
 from quant_assets_tests.optimization.test_overfitting import trial
