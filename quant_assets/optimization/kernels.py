@@ -37,11 +37,12 @@ def score_halves(
     n_equal = np.empty(n_splits, dtype=np.int64)
     inside = np.empty(sums.shape[1])
     outside = np.empty(sums.shape[1])
+    spreads = np.empty(sums.shape[1])
     n_half = n_blocks // 2
     for split in range(n_splits // 2):
         mirror = n_splits - 1 - split
-        _score_half(sums, squares, halves[split, :n_half], n_rows, inside)
-        _score_half(sums, squares, halves[split, n_half:], n_rows, outside)
+        _score_half(sums, squares, halves[split, :n_half], n_rows, inside, spreads)
+        _score_half(sums, squares, halves[split, n_half:], n_rows, outside, spreads)
         best[split] = np.argmax(inside)
         best[mirror] = np.argmax(outside)
         n_below[split], n_equal[split] = _place(outside, best[split])
@@ -51,29 +52,39 @@ def score_halves(
 
 @njit(cache=True, nogil=True)
 def _score_half(
-    sums: np.ndarray, squares: np.ndarray, blocks: np.ndarray, n_rows: int, scores: np.ndarray
+    sums: np.ndarray,
+    squares: np.ndarray,
+    blocks: np.ndarray,
+    n_rows: int,
+    scores: np.ndarray,
+    spreads: np.ndarray,
 ) -> None:
     """Write each trial's signed square of mean over standard deviation, up to a factor.
 
     It orders as the Sharpe ratio does. Returns that do not vary have 0: nothing was risked.
+    `spreads` is room to work in. Trials are added block by block, which processors do abreast.
     """
-    for trial in range(sums.shape[1]):
-        total = 0.0
-        square = 0.0
-        for place in range(blocks.shape[0]):
-            total += sums[blocks[place], trial]
-            square += squares[blocks[place], trial]
-        centred = square - total * total / n_rows
-        varies = centred > _FLAT * square
-        scores[trial] = total * abs(total) / centred if varies else 0.0
+    scores[:] = 0.0
+    spreads[:] = 0.0
+    for place in range(blocks.shape[0]):
+        block = blocks[place]
+        for trial in range(scores.shape[0]):
+            scores[trial] += sums[block, trial]
+            spreads[trial] += squares[block, trial]
+    for trial in range(scores.shape[0]):
+        total = scores[trial]
+        centred = spreads[trial] - total * total / n_rows
+        varies = centred > _FLAT * spreads[trial]
+        scores[trial] = total * abs(total) / (centred if varies else 1.0) if varies else 0.0
 
 
 @njit(cache=True, nogil=True)
 def _place(scores: np.ndarray, trial: int) -> tuple[int, int]:
     """Return how many scores lie below a trial's, and how many are equal to it."""
+    own = scores[trial]
     below = 0
     equal = 0
     for other in range(scores.shape[0]):
-        below += scores[other] < scores[trial]
-        equal += scores[other] == scores[trial]
+        below += np.int64(scores[other] < own)
+        equal += np.int64(scores[other] == own)
     return below, equal
