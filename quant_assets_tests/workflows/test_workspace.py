@@ -18,6 +18,7 @@ from quant_assets.storage.state_tables import TRIALS
 from quant_assets.storage.warehouse import create_views
 from quant_assets.workflows.leaderboard import store_leaderboard
 from quant_assets.workflows.pages import write_leaderboard_page
+from quant_assets.workflows.trials import store_trials
 from quant_assets.workflows.warehouse import warehouse_views
 from quant_assets.workflows.workspace import STATE_VARIABLE, Workspace
 from quant_assets_tests.optimization.test_overfitting import trial
@@ -32,6 +33,7 @@ from pathlib import Path
 from quant_assets.storage.commit import CommitStep
 from quant_assets.storage.state_tables import TRIALS
 from quant_assets.workflows.leaderboard import store_leaderboard
+from quant_assets.workflows.trials import store_trials
 from quant_assets.workflows.workspace import Workspace
 from quant_assets_tests.optimization.test_overfitting import trial
 
@@ -44,6 +46,7 @@ def kill(step, path):
 
 workspace = Workspace.open(Path(sys.argv[1]), hook=kill)
 workspace.state.upsert(TRIALS, [trial(2, 0.1).to_row()])
+store_trials(workspace)
 store_leaderboard(workspace)
 """
 
@@ -60,6 +63,7 @@ def _one_trial(root: Path) -> None:
     """Store a leaderboard of one trial."""
     workspace = Workspace.open(root)
     workspace.state.upsert(TRIALS, [trial(1, 0.2).to_row()])
+    store_trials(workspace)
     store_leaderboard(workspace)
     workspace.state.close()
 
