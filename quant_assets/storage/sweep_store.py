@@ -85,6 +85,14 @@ class SweepStore:
             is_orphan = (JOBS.c.state == JobState.PENDING) & JOBS.c.job_id.not_in(asked_for)
             connection.execute(sa.delete(JOBS).where(is_orphan))
 
+    def holds(self, sweep: str, spec: Mapping[str, Any], cells: Sequence[CellRow]) -> bool:
+        """Whether a sweep is stored with this spec and these cells, all of them queued."""
+        if self.spec(sweep) != dict(spec):
+            return False
+        found = self.results(sweep)
+        told = [(c.cell, c.job_id, c.job_id is None or c.state is not None) for c in found]
+        return told == [(cell.cell, cell.job_id, True) for cell in cells]
+
     def results(self, sweep: str) -> list[CellResult]:
         """Return the cells of a sweep with what became of them, by number."""
         statement = (

@@ -148,8 +148,10 @@ def queue_cells(
         CellRow(c.number, c.values, jobs[c.number].job_id if c.strategy else None, c.invalid)
         for c in cells
     ]
-    SweepStore(workspace.state).put(spec.name, spec.to_mapping(), rows, more=more)
-    distinct = {job.job_id: job for job in jobs.values()}
+    store, distinct = SweepStore(workspace.state), {job.job_id: job for job in jobs.values()}
+    if not more and store.holds(spec.name, spec.to_mapping(), rows):
+        return Queued(len(jobs), len(cells) - len(jobs), 0, len(distinct))
+    store.put(spec.name, spec.to_mapping(), rows, more=more)
     new = queue.enqueue(_by_kin(list(distinct.values())))
     return Queued(len(jobs), len(cells) - len(jobs), new, len(distinct) - new)
 

@@ -16,8 +16,8 @@ from quant_assets.signals.schema import SIGNALS
 from quant_assets.signals.sources import PythonSignal
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.code_cache import kept_code_version
-from quant_assets.storage.source_code import code_version
 from quant_assets.storage.job_queue import Job
+from quant_assets.storage.source_code import code_version
 from quant_assets.ticks.schema import RAW_STATUS
 from quant_assets.workflows.recipes.neighbours import BARS
 from quant_assets.workflows.session_closes import closes_versions
@@ -173,9 +173,13 @@ class Reads:
 def job_of(strategy: Strategy, reads: Reads, *, sweep: str) -> Job:
     """Return the job that a strategy is on what the lake holds now."""
     read, code = reads.version(strategy), reads.code
-    identity = {"config": strategy.content_hash, "reads": read, "code": code}
+    config = strategy.to_mapping()
+    # As `content_hash`: the name decides nothing.
+    content = digest_of({key: value for key, value in config.items() if key != "name"})
     kin = digest_of([read, strategy.training_values()]) if strategy.learns else ""
-    return Job(digest_of(identity), sweep, strategy.to_mapping(), code, kin)
+    return Job(
+        digest_of({"config": content, "reads": read, "code": code}), sweep, config, code, kin
+    )
 
 
 def jobs_of(cells: Iterable[Cell], reads: Reads, *, sweep: str) -> dict[int, Job]:

@@ -26,6 +26,9 @@ NAMES = (
     "order_flow_day",
     "features",
     "training_scan",
+    "job_queue",
+    "backtest_loop",
+    "backtest_peers",
 )
 _PAIRS, _QUICK_PAIRS = 3, 2
 _SEED = 7
