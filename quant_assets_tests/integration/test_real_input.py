@@ -6,24 +6,20 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import yaml
 
 from quant_assets.market.sessions import SessionCalendar
 from quant_assets_tests.integration.command import Root
+from quant_assets_tests.integration.real_files import (
+    CUT,
+    FILES,
+    STRATEGIES,
+    SWEEPS,
+    cut_files,
+    write_wishes,
+)
+from quant_assets_tests.integration.research import sweep_all
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow, pytest.mark.timeout(900)]
-
-FILES = (
-    "futures/futures_ticks.sqlite",
-    "futures/futures_minutes.sqlite",
-    "ohlcv/EURUSD15.csv",
-    "dbn/XNAS-20131007-A7LEANSEC1/xnas-itch-20131007.ohlcv-1s.dbn.zst",
-    "dbn/XNAS-20131007-A7LEANSEC1/xnas-itch-20131008.ohlcv-1s.dbn.zst",
-    "dbn/XNAS-20131007-A7LEANSEC1/xnas-itch-20131009.ohlcv-1s.dbn.zst",
-    "dbn/XNAS-20140605-A7LEANSEC2/xnas-itch-20140605.ohlcv-1s.dbn.zst",
-)
-CUT = {"ohlcv/GBPUSD15.csv": 1008, "ohlcv/BTCUSD15.csv": 1060}
-"""Files of which so many first lines are read: eleven or twelve sessions are enough."""
 
 EQUITIES = ("AIG", "BAC", "SPY")
 OTHERS = (*EQUITIES, "ES", "GC", "equity_1m", "future_1m")
@@ -43,32 +39,9 @@ STAGES = (
     "momentum_days",
     "training_set",
     "predictions",
+    "signals",
 )
 
-
-SETTINGS = {
-    "partitions": {"start": "2012-01-01"},
-    "universe": [{"symbol": "AIG", "reference": "SPY"}, {"symbol": "BAC", "reference": "SPY"}],
-    # These files hold a few sessions: a state is fitted as soon as there is one before.
-    "regimes": {"refit": "session", "window_sessions": 10, "least_rows": 60},
-}
-STRATEGIES: dict[str, dict[str, object]] = {
-    "crypto_linear": {
-        "symbols": ["BTCUSD"],
-        "label": "return(24)",
-        "model": {"kind": "logistic_regression"},
-        "cv": {"kind": "combinatorial", "n_folds": 5, "embargo_bars": 24},
-        "decision": {"threshold": 0.5},
-    },
-    "fx_forest": {
-        "symbols": ["EURUSD", "GBPUSD"],
-        "label": "meta(macd_histogram, 0.001, 0.002, 24)",
-        "model": {"kind": "random_forest", "params": {"n_estimators": 20, "max_depth": 4}},
-        "pruning": {"permutation": True},
-        "decision": {"threshold": 0.4},
-    },
-}
-"""Strategies beside the built-in ones: other labels, estimators and ways to cut."""
 
 MODELS = {
     *STRATEGIES,
@@ -76,13 +49,6 @@ MODELS = {
     "equity_1m_barriers",
     "future_1m_barriers",
     "fx_15m_barriers",
-}
-
-USUAL = {
-    "timeframe": "15m",
-    "splits": {"n_folds": 3, "min_train_sessions": 4, "embargo_bars": 1},
-    "capital": 100_000,
-    "qty": 1,
 }
 
 
@@ -98,29 +64,14 @@ class Built:
         self.landed = []
         self.runs = []
         for workers, root in enumerate(self.roots, start=1):
-            _write_wishes(root.folder)
+            write_wishes(root.folder)
             files = [name for name in FILES if workers == 1 or name.startswith("ohlcv")]
-            paths = [*(shared / name for name in files), *_cut(shared, root.folder.parent)]
+            paths = [*(shared / name for name in files), *cut_files(shared, root.folder.parent)]
             self.landed.append(root.rows("ingest", *(str(path) for path in paths)))
+            if workers == 1:
+                self.cells = sweep_all(root, most=2)
             selection = "*" if workers == 1 else "predictions"
             self.runs.append(root.rows("materialize", selection, "--workers", str(workers)))
-
-
-def _cut(shared: Path, folder: Path) -> list[Path]:
-    """Write the first lines of some files, each under its own name."""
-    for name, count in CUT.items():
-        lines = (shared / name).read_text(encoding="utf-8").splitlines(keepends=True)
-        (folder / Path(name).name).write_text("".join(lines[:count]), encoding="utf-8")
-    return [folder / Path(name).name for name in CUT]
-
-
-def _write_wishes(folder: Path) -> None:
-    """Write settings and strategies to a data root."""
-    (folder / "strategies").mkdir(parents=True)
-    (folder / "settings.yaml").write_text(yaml.safe_dump(SETTINGS))
-    for name, wishes in STRATEGIES.items():
-        text = yaml.safe_dump({"name": name, **USUAL, **wishes})
-        (folder / "strategies" / f"{name}.yaml").write_text(text)
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +98,32 @@ def test_every_stage_is_reached_for_every_symbol(built):
     for table in ("clean_ticks", "footprint", "footprint_bars"):
         assert {entry.symbol for entry in lake.index.entries(table)} == {"GC"}
     board = lake.read(lake.index.entries("leaderboard")[0])
-    assert set(board["strategy"]) == MODELS
+    assert set(board.filter(board["sweep"].is_null())["strategy"]) == MODELS
     assert not board["is_stale"].any()
+
+
+def test_sweeps_go_from_landed_files_to_the_leaderboard_in_one_command(built):
+    """Each cell is a trial, none failed, and all of them stand on the leaderboard."""
+    assert {cell["state"] for cell in built.cells} == {"completed"}
+    lake = built.roots[0].open().lake
+    board = lake.read(lake.index.entries("leaderboard")[0])
+    assert {cell["trial_id"] for cell in built.cells} <= set(board["trial_id"])
+    assert set(board["sweep"].drop_nulls()) == set(SWEEPS)
+    assert len(built.cells) == 8 + 8 + 4 + 4
+    assert {row["realism"] for row in board.to_dicts()} == {"ideal", "spread", "full"}
+
+
+def test_every_trade_is_walked_back_to_its_row_of_a_file(built, shared_data):
+    """Of each stored backtest, and of a trial of each sweep: the price is in the file."""
+    root = built.roots[0]
+    lake = root.open().lake
+    stored = [entry for entry in lake.index.entries("trades") if entry.rows]
+    runs = {entry.levels["run"] for entry in stored}
+    by_sweep = {cell["trial_id"][:10] for cell in built.cells if cell["cell"] == 1}
+    places = ("--raw", str(shared_data), "--raw", str(root.folder.parent))
+    told = root.rows("explain", *sorted(runs | by_sweep), *places)
+    assert len(told) >= sum(entry.rows for entry in stored) > 100
+    assert [one["trade_id"] for one in told if not one["resolved"]] == []
 
 
 def test_volume_is_kept_from_ticks_to_the_flat_table(built):
@@ -174,7 +149,8 @@ def test_volume_is_kept_from_ticks_to_the_flat_table(built):
 def test_each_strategy_has_a_tear_sheet_that_makes_no_request(built):
     """A page stands for each strategy, forbids requests, and loads nothing from elsewhere."""
     pages = sorted((built.roots[0].folder / "reports").glob("*.html"))
-    assert {page.stem for page in pages} == MODELS | {"leaderboard"}
+    swept = {f"sweep_{name}" for name in SWEEPS}
+    assert {page.stem for page in pages} == MODELS | swept | {"leaderboard"}
     for page in pages:
         reader = _References()
         reader.feed(page.read_text(encoding="utf-8"))
