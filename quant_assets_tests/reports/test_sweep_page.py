@@ -112,6 +112,15 @@ def test_many_figures_are_put_into_ranges_that_hold_them(values):
     assert all(a[1] <= b[0] for a, b in itertools.pairwise(spans))
 
 
+def test_a_range_holds_its_lower_end_and_the_last_one_both():
+    """Four ranges of forty figures: 9 lies in the second, 39 in the last."""
+    told = key_values(pl.Series(range(40)), most=4)
+    assert told.ordered == ["0 to 9", "9 to 19", "19 to 29", "29 to 39"]
+    assert [told.texts[n] for n in (0, 8, 9, 19, 38, 39)] == [
+        "0 to 9", "0 to 9", "9 to 19", "19 to 29", "29 to 39", "29 to 39",
+    ]  # fmt: skip
+
+
 def test_the_best_trial_stands_first_and_its_keys_with_it(page):
     """By the metric, nulls and unfinished cells nowhere."""
     done = sweep_trials().filter(pl.col("state") == "completed")
