@@ -9,10 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quant_assets.backtests.engine import run_backtest
+from quant_assets.backtests.history import SymbolHistory
+from quant_assets.market.instruments import Instrument
 from quant_assets.optimization.companions import count_companions
 from quant_assets.optimization.leaderboard import build_leaderboard, rank_leaderboard
 from quant_assets.optimization.overfitting import deflated_sharpe, expected_best_sharpe
 from quant_assets.optimization.return_series import ReturnSeries
+from quant_assets.optimization.trials import Trial
+from quant_assets.signals.build import draw_sides, rule_signals
+from quant_assets.signals.strategy import Strategy
+from quant_assets_tests.backtests.market import instrument, random_bars
 from quant_assets_tests.optimization.market import (
     N_SESSIONS,
     random_rules,
@@ -145,3 +152,41 @@ def test_a_drawdown_nearer_to_zero_is_the_better_one():
     board = build_leaderboard([trial(1, 0.3), trial(2, 0.1)])
     deep = board.with_columns(pl.Series("max_drawdown", [-0.5, -0.1]))
     assert rank_leaderboard(deep, by="max_drawdown")["strategy"].to_list() == ["s2", "s1"]
+
+
+def test_random_strategies_through_the_engine_are_seen_for_what_they_are():
+    """One market, 500 seeds of the random rule, fills at the mid: nothing passes."""
+    bars = random_bars(np.random.default_rng(5), n_sessions=32, n_bars=8)
+    instruments = {"ES": instrument("ES")}
+    trials = [_random_trial(bars, instruments, seed) for seed in range(500)]
+    best = rank_leaderboard(build_leaderboard(trials)).row(0, named=True)
+    assert best["n_trials"] == 500
+    assert best["dsr"] < 0.95
+    assert 0.1 < best["pbo"] < 0.9
+
+
+def _random_trial(bars: pl.DataFrame, instruments: dict[str, Instrument], seed: int) -> Trial:
+    """Return the trial of a random rule, by the real engine."""
+    rule = Strategy.parse(
+        {
+            "name": "luck",
+            "timeframe": "15m",
+            "signal": {"kind": "random", "chance": 0.3, "seed": seed},
+            "exits": {"horizon_bars": 3},
+            "execution": {"realism": "ideal"},
+            "capital": 1e5,
+            "qty": 10,
+        }
+    )
+    signals = rule_signals(bars, draw_sides(bars, rule.signal))
+    history = {"ES": SymbolHistory(bars, signals)}
+    result = run_backtest(history, rule, instruments)
+    return Trial.from_result(
+        result,
+        strategy=rule,
+        symbols=("ES",),
+        data_versions={},
+        code_version="c" * 64,
+        model_version=None,
+        sweep="luck",
+    )

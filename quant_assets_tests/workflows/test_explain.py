@@ -9,13 +9,17 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from quant_assets.cli.main import app
 from quant_assets.market.errors import InputError
+from quant_assets.signals.built_in import default_strategy
 from quant_assets.storage.state_tables import TRIALS
 from quant_assets.workflows.explain import explain_trades
 from quant_assets.workflows.explanation import Explanation, Step, StepState
+from quant_assets.workflows.strategies import strategy
+from quant_assets.workflows.strategy_model import train_model_task
 from quant_assets.workflows.workspace import Workspace
 from quant_assets_tests.defs.automation.market import sessions, write_csv
 from quant_assets_tests.workflows.trading import land, make, run, trade_ids, write_rule
@@ -252,3 +256,54 @@ def test_a_tampered_tick_is_told(shared_data, tmp_path):
     step = named(explain_trades(workspace, ids)[0], "raw row of the entry")
     assert step.state is StepState.MISMATCH
     assert "THE ROW IS NOT IN IT" in step.told
+
+
+LEARNED = (
+    "roll_map",
+    "clean_ticks",
+    "bars",
+    "footprint",
+    "levels",
+    "regimes",
+    "features",
+    "training_set",
+)
+
+
+def test_a_model_s_trade_is_walked_through_all_that_decided_it(tmp_path):
+    """Features of the bar, prediction and fold, model and training partitions, label."""
+    workspace = Workspace.open(tmp_path / "data")
+    write_csv(workspace.root / "raw" / FILE, sessions(date(2024, 1, 8), date(2024, 1, 14)), seed=1)
+    land(workspace, [workspace.root / "raw"])
+    values = default_strategy("fx", "15m").to_mapping()
+    values |= {"name": "learned", "decision": {"threshold": 0.2}}
+    (workspace.root / "strategies").mkdir()
+    (workspace.root / "strategies" / "learned.yaml").write_text(yaml.safe_dump(values))
+    make(workspace, *LEARNED)
+    model = train_model_task(workspace, strategy(workspace, "learned"))
+    make(workspace, "predictions", "signals")
+    stored = run(workspace, "learned")
+    trade_id = trade_ids(workspace, stored)[0]
+    told = explain_trades(workspace, [trade_id])[0]
+    assert told.is_resolved
+    start = named(told, "bar of the signal").values["bar_start"]
+    assert named(told, "features").values == stored_at(workspace, "features", start, model.model)
+    predicted = stored_at(workspace, "predictions", start, None)
+    assert named(told, "prediction").values["proba"] == predicted["proba"]
+    assert named(told, "prediction").values["fold"] == predicted["fold"] >= 0
+    assert (
+        named(told, "label").values["label"]
+        == stored_at(workspace, "training_set", start, None)["label"]
+    )
+    step = named(told, "model")
+    assert step.values["model_version"] == model.model.model_version
+    entries = workspace.lake.index.entries("training_set")
+    assert step.values["training_partitions"] == {e.name: e.data_version for e in entries}
+
+
+def stored_at(workspace, table, start, model):
+    """Return a bar's row of a table, of a model's features alone where one is given."""
+    at = pl.lit(start).str.to_datetime(time_unit="ns", time_zone="UTC")
+    frames = [workspace.lake.read(entry) for entry in workspace.lake.index.entries(table)]
+    row = pl.concat(frame.filter(pl.col("bar_start") == at) for frame in frames).row(0, named=True)
+    return {name: row[name] for name in model.features} if model else row
