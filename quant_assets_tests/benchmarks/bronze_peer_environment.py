@@ -35,7 +35,7 @@ def python_of_vectorbt() -> Path:
     NotThereError
         With the last line of what failed; without network, for example.
     """
-    folder = _cache() / f"vectorbt-{VERSION}"
+    folder = cache_folder() / f"vectorbt-{VERSION}"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not ((folder / _MARK).is_file() and _does(python, "-c", "")):
         try:
@@ -55,7 +55,7 @@ def settings_of_vectorbt() -> dict[str, str]:
     return {**kept, **_ONE_THREAD}
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
     """Return where benchmarks keep what outlives a run."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "quant_assets" / "benchmarks"
