@@ -310,16 +310,18 @@ def _take(
     until: float,
 ) -> list[Job]:
     """Mark jobs as a worker's and return them; of those another is marking at once, none."""
+    # As a table of its own: PostgreSQL may run a subquery with a lock and a limit more than once.
     chosen = (
         sa.select(JOBS.c.job_id)
         .where(wanted)
         .order_by(*order)
         .limit(most)
         .with_for_update(skip_locked=True)
+        .cte("chosen")
     )
     statement = (
         sa.update(JOBS)
-        .where(JOBS.c.job_id.in_(chosen.scalar_subquery()))
+        .where(JOBS.c.job_id.in_(sa.select(chosen.c.job_id)))
         .values(
             state=JobState.RUNNING,
             worker=worker,
