@@ -85,6 +85,6 @@ def _place(scores: np.ndarray, trial: int) -> tuple[int, int]:
     below = 0
     equal = 0
     for other in range(scores.shape[0]):
-        below += np.int64(scores[other] < own)
-        equal += np.int64(scores[other] == own)
+        below += scores[other] < own
+        equal += scores[other] == own
     return below, equal

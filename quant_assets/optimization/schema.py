@@ -79,10 +79,20 @@ class LeaderboardSchema(dy.Schema):
 
 
 TRIALS = Table(
-    name="trials", schema=TrialsSchema, levels=(), order=("trial_id",), grain=Grain.WHOLE
+    name="trials",
+    schema=TrialsSchema,
+    levels=(),
+    order=("trial_id",),
+    grain=Grain.WHOLE,
+    version=2,
 )
 LEADERBOARD = Table(
-    name="leaderboard", schema=LeaderboardSchema, levels=(), order=("trial_id",), grain=Grain.WHOLE
+    name="leaderboard",
+    schema=LeaderboardSchema,
+    levels=(),
+    order=("trial_id",),
+    grain=Grain.WHOLE,
+    version=2,
 )
 
 METRICS_TYPE = pl.Struct(dict.fromkeys(METRIC_NAMES, pl.Float64))

@@ -7,12 +7,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from quant_assets.market.columns import PRICE_SCALE
 from quant_assets.storage.readers.csv_rows import PLACE_PREFIX
 from quant_assets.storage.readers.sniff import FormatGuess, detect
 from quant_assets.storage.readers.sqlite_sql import quote_identifier
 from quant_assets.workflows.raw_rows import RawRow
 
 _MOST_CHARS = 300
+_ROUNDED = 0.5 / PRICE_SCALE
+"""Prices of ticks are landed as counts of 1e-9, rounded to the nearest."""
+
 _SEPARATORS = str.maketrans(dict.fromkeys('",;\t|', " "))
 
 
@@ -36,7 +40,7 @@ class ShownRow:
         """Whether a price is among the numbers; None where they cannot be seen."""
         if self.text is None:
             return None
-        return any(number == price for number in self.numbers)
+        return any(abs(number - price) <= _ROUNDED for number in self.numbers)
 
 
 def show_row(path: Path, row: RawRow) -> ShownRow:

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from quant_assets.lineage.records import SourceReceipt
-from quant_assets.market.errors import QuantError
+from quant_assets.market.errors import InputError, QuantError
 from quant_assets.storage.readers.base import Landed, RawBatch, SourceFile
 from quant_assets.storage.readers.sniff import open_reader
 from quant_assets.storage.state_tables import RECEIPTS
@@ -103,13 +103,24 @@ class RawFiles:
     ----------
     folders
         Files and folders to look in, before `raw` of the data root.
+
+    Raises
+    ------
+    InputError
+        If one of them is not there.
     """
 
     def __init__(self, workspace: Workspace, folders: Sequence[Path] = ()) -> None:
         self._workspace = workspace
-        places = [*folders, workspace.root / "raw"]
-        there = [place for place in places if place.exists()]
-        self._paths = list(named_files(there, root=workspace.root))
+        if lacking := [str(folder) for folder in folders if not folder.exists()]:
+            raise InputError(
+                asked=f"look for vendors' files in {', '.join(lacking)}",
+                found="there is no such file or folder",
+                remedy="Check the path after --raw.",
+            )
+        own = workspace.root / "raw"
+        places = [*folders, own] if own.exists() else list(folders)
+        self._paths = list(named_files(places, root=workspace.root))
         self._known: dict[SourceReceipt, RawFile] = {}
         self._hashes: dict[Path, str] = {}
 

@@ -161,6 +161,8 @@ def test_a_file_that_is_gone_is_told_and_found_elsewhere(root, tmp_path):
     assert (told.is_resolved, told.contradicts, step.state) == (False, False, StepState.ABSENT)
     assert "--raw" in step.told
     assert explained(root, raw=[elsewhere]).is_resolved
+    with pytest.raises(InputError, match="no such file or folder"):
+        explained(root, raw=[tmp_path / "nowhere"])
 
 
 def test_bars_that_were_made_anew_are_told(root):
