@@ -15,6 +15,7 @@ from quant_assets.reports.page import render
 from quant_assets.reports.strip import Mark, scatter_of
 from quant_assets.reports.templates import LEADERBOARD
 
+MOST_ROWS = 2000
 MOST_MARKS = 1000
 _LINK = re.compile(r"^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./=-]*$")
 _HASHES = frozenset({"trial_id", "data_version", "model_version", "code_version", "trade_hash"})
@@ -34,7 +35,8 @@ def build_leaderboard_page(
     Parameters
     ----------
     board
-        In the columns of LEADERBOARD; each of them is a column of the page.
+        In the columns of LEADERBOARD; each of them is a column of the page. Of more than 2,000
+        trials the best are listed, and the page says so.
     links
         Trial id to the path of its tear sheet, relative to the page.
 
@@ -52,18 +54,25 @@ def build_leaderboard_page(
                 remedy="Give the tear sheet's path below the page's folder.",
             )
     ranked = rank_leaderboard(board)
+    shown = ranked.head(MOST_ROWS)
     columns = _columns()
     return render(
         LEADERBOARD,
         title="Leaderboard",
-        subtitle=f"{count(ranked.height)} trials, out of sample, best deflated Sharpe ratio first",
+        subtitle=_subtitle(ranked.height),
         synthetic=synthetic,
         columns=columns,
         sorted_by="dsr",
-        rows=[_row(row, columns, paths) for row in ranked.iter_rows(named=True)],
+        rows=[_row(row, columns, paths) for row in shown.iter_rows(named=True)],
         figure=_figure(ranked, paths),
         footer=f"Made by: {command}",
     )
+
+
+def _subtitle(n_trials: int) -> str:
+    """Say how many trials there are, and how many of them are listed."""
+    cut = f", the best {count(MOST_ROWS)} are listed" if n_trials > MOST_ROWS else ""
+    return f"{count(n_trials)} trials, out of sample, best deflated Sharpe ratio first{cut}"
 
 
 def _columns() -> list[dict[str, Any]]:

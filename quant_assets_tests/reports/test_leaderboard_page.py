@@ -116,6 +116,21 @@ def test_hostile_names_stay_text():
     read(page)
 
 
+def test_a_large_leaderboard_lists_its_best_and_stays_small():
+    """10,000 trials of a sweep: all are counted, the best 2,000 have a row."""
+    ids = [f"{n:064x}" for n in range(10_000)]
+    one = board().filter(pl.col("dsr").is_not_null()).head(1)
+    many = pl.concat([one] * 10_000).with_columns(
+        trial_id=pl.Series(ids), dsr=pl.Series([n / 10_000 for n in range(10_000)])
+    )
+    page = build_leaderboard_page(many)
+    assert "10,000 trials" in page
+    assert "the best 2,000 are listed" in page
+    told = [re.search(r'data-trial="(\w+)"', row)[1] for row in rows_of(page)]
+    assert told == ids[:7_999:-1]
+    assert len(page.encode()) < 6_000_000
+
+
 def test_an_empty_leaderboard_is_a_page():
     """No trials are no error, and there is nothing to draw."""
     page = build_leaderboard_page(build_leaderboard([]))
