@@ -28,9 +28,10 @@ from quant_assets_tests.execution.slow_resting import Limit, Trade, rest
 LAW = settings(max_examples=40)
 WORDS = {1: "buy", -1: "sell", 0: "unknown"}
 
+prices = st.sampled_from([998, 999, 1000, 1000, 1000, 1001, 1002])
 trade_steps = st.tuples(
     st.sampled_from([0, 1, 30, 400, 3000]),
-    st.integers(995, 1006),
+    prices,
     st.sampled_from([0, 1, 5, 30, 200]),
     st.sampled_from([1, -1, 0]),
 )
@@ -48,10 +49,10 @@ def trades_of(steps):
 @st.composite
 def limits(draw, side=None):
     """Draw a resting order about the market."""
-    arrival = draw(moments)
-    end = arrival + draw(st.sampled_from([0, SECOND, 10 * SECOND, 90 * SECOND]))
+    arrival = draw(st.sampled_from([START + 1, draw(moments)]))
+    end = arrival - 1 + draw(st.sampled_from([30, 400, 3000, 10_000, 90_000])) * MS
     own = side or draw(sides)
-    return Limit(arrival, own, float(draw(st.integers(1, 300))), draw(st.integers(995, 1006)), end)
+    return Limit(arrival, own, float(draw(st.integers(1, 300))), draw(prices), end)
 
 
 many_trades = st.lists(trade_steps, max_size=25).map(trades_of)
@@ -137,16 +138,33 @@ def quote(at_ms, bid, ask, qty):
         ([trade(10, 1000, 99, 1)], "risk_averse", 0.0),
         ([trade(10, 1000, 99, -1)], "risk_averse", 10.0),
         ([trade(0, 999, 99)], "risk_averse", 0.0),
+        ([trade(1000, 999, 99)], "risk_averse", 10.0),
         ([trade(1001, 999, 99)], "risk_averse", 0.0),
     ],
     ids=["the_queue_comes_first", "but_for_the_optimist", "then_its_rest", "no_more_than_traded",
-         "not_reached", "buyers_do_not_sell", "sellers_do", "before_the_arrival", "after_the_end"],
+         "not_reached", "buyers_do_not_sell", "sellers_do", "before_the_arrival",
+         "at_its_end", "after_its_end"],
 )  # fmt: skip
 def test_a_bid_behind_fifty_fills_by_rule(trades, queue, expected):
     """A bid of 10 at 1000, where 50 are bid."""
     order = Limit(START + 1, 1, 10.0, 1000, START + 1000 * MS)
     rested = run(trades, [order], quotes=[quote(0, 1000, 1001, 50)], queue=QueueRule(queue))
     assert rested.orders["filled"].item() == expected
+
+
+def test_what_has_traded_is_not_cancelled_too():
+    """Where 80 are shown, 20 trade and 60 are shown then, nobody has left the queue."""
+    order = Limit(START + 1, 1, 10.0, 1000, START + SECOND)
+    shown = [quote(0, 1000, 1001, 50), quote(5, 1000, 1001, 80)]
+    trades = [trade(10, 1000, 20), trade(30, 1000, 35)]
+    rested = run(
+        trades,
+        [order],
+        quotes=[*shown, quote(20, 1000, 1001, 60)],
+        queue=QueueRule.PROBABILISTIC,
+    )
+    # 50 before, 30 behind; 20 trade, 30 are before: the 60 shown are no cancelled ones.
+    assert rested.orders["filled"].item() == 5.0
 
 
 def test_a_price_off_the_tick_is_refused():
