@@ -1,6 +1,7 @@
 """What a tear sheet shows beside a result, looked up in a real lake row by row."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import date
 
 import polars as pl
 import pytest
@@ -70,15 +71,36 @@ def test_prices_are_the_bars_up_to_the_last_exit(workspace, trades):
     assert prices[SYMBOL].height > 100
 
 
+@dataclass(frozen=True)
+class LabelledView:
+    """A lake's view in which every bar of the pair has another label, session by session."""
+
+    bars: pl.DataFrame
+
+    def sessions(self, table: str, symbol: str) -> list[date]:
+        """Return the sessions of the bars."""
+        assert (table, symbol) == ("regimes", SYMBOL)
+        return sorted(set(self.bars["session"]))
+
+    def at(self, table: str, symbol: str, session: date, /, **levels: str) -> list[date]:
+        """Return the session as its own entry."""
+        assert levels == {"timeframe": "15m"}
+        return [session]
+
+    def read(self, entry: date, columns: tuple[str, ...]) -> pl.DataFrame:
+        """Return the labels of a session."""
+        return self.bars.filter(pl.col("session") == entry).select(columns)
+
+
 def test_a_trades_regime_is_that_of_the_bar_whose_close_asked(workspace, trades):
     """Trade by trade, in a loop: the last bar that starts before the signal's instant."""
-    told = trade_regimes(LakeView(workspace), strategy(workspace, "cross"), trades)
-    labels = rows_of(workspace, "regimes").select("bar_start", "volatility_label").rows()
+    bars = rows_of(workspace, "bars").with_row_index("volatility_label")
+    told = trade_regimes(LabelledView(bars), strategy(workspace, "cross"), trades)
+    labels = bars.select("bar_start", "volatility_label").rows()
     asked = dict(trades.select("trade_id", "signal_ts").iter_rows())
     assert set(told["trade_id"]) == set(asked)
     for trade_id, regime in told.iter_rows():
-        label = [label for start, label in labels if start < asked[trade_id]][-1]
-        assert regime == (None if label is None else str(label))
+        assert regime == str([label for start, label in labels if start < asked[trade_id]][-1])
 
 
 def test_a_lake_without_regimes_gives_none(workspace, trades):
