@@ -84,7 +84,7 @@ class LabelledView:
 
     def at(self, table: str, symbol: str, session: date, /, **levels: str) -> list[date]:
         """Return the session as its own entry."""
-        assert levels == {"timeframe": "15m"}
+        assert (table, symbol, levels) == ("regimes", SYMBOL, {"timeframe": "15m"})
         return [session]
 
     def read(self, entry: date, columns: tuple[str, ...]) -> pl.DataFrame:
