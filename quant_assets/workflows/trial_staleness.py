@@ -35,8 +35,12 @@ from quant_assets.workflows.workspace import Workspace
 _SHARED = frozenset({"training_set", "predictions", "signals"})
 """Assets whose partitions hold several strategies: another strategy's change says nothing here."""
 
-_CHOOSING = ("symbols", "timeframe", "source", "signal", "label", "confirm", "regimes")
-"""Keys of a strategy that what it reads hangs on."""
+_CHOOSING: Mapping[str, tuple[str, ...]] = {
+    "signal": ("kind", "file", "rule"),
+    "confirm": ("table", "name"),
+    "regimes": (),
+}
+"""Parts of a strategy that choose what it reads, by their keys that do."""
 
 Found = TypeVar("Found")
 
@@ -96,8 +100,7 @@ class _Judge:
             return False
         config = {key: value for key, value in trial.config.items() if key != "name"}
         # Cells differ in what they do with what they read far more often than in what they read.
-        choosing = canonical_json({key: config.get(key) for key in _CHOOSING})
-        reads, is_made_so = self._once(choosing, lambda: self._read_now(trial))
+        reads, is_made_so = self._once(_choice(config), lambda: self._read_now(trial))
         identity = {"config": digest_of(config), "reads": reads, "code": sweep_code_version()}
         return is_made_so and digest_of(identity) in job_ids
 
@@ -176,6 +179,16 @@ class _Judge:
         if name not in self._answers:
             self._answers[name] = ask()
         return cast("Found", self._answers[name])
+
+
+def _choice(config: Mapping[str, Any]) -> str:
+    """Return what of a configuration chooses what it reads: equal for cells that read the same."""
+    whole = {key: config.get(key) for key in ("symbols", "timeframe", "source")}
+    parts = {
+        part: {key: config[part].get(key) for key in keys} if config.get(part) else None
+        for part, keys in _CHOOSING.items()
+    }
+    return canonical_json({**whole, **parts})
 
 
 def _jobs_by_trial(workspace: Workspace) -> dict[str, set[str]]:
