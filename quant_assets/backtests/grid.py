@@ -20,13 +20,12 @@ from quant_assets.backtests.grid_kernels import (
     random_grid,
     sma_grid,
     walk_set,
-    write_random_sides,
-    write_sma_sides,
 )
 from quant_assets.backtests.history import SymbolHistory
 from quant_assets.backtests.ledger import trades_frame
 from quant_assets.backtests.market_arrays import cost_array, market_arrays, rule_array
 from quant_assets.backtests.metrics import returns_of_levels, sharpe_ratio
+from quant_assets.backtests.side_kernels import write_random_sides, write_sma_sides
 from quant_assets.backtests.timeline import Timeline, build_timeline
 from quant_assets.execution.bar_kernels import leave_between
 from quant_assets.execution.costs import Costs, Realism, costs_of

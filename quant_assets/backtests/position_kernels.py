@@ -11,20 +11,11 @@ from quant_assets.backtests.columns import (
     BARS,
     BARS_HELD,
     BEST,
-    BLIND,
     CASH,
     CLOSE_PRICE,
-    CODE,
     COST,
-    COUNTS_SIZE,
     END,
-    ENTRY,
-    ENTRY_NS,
     ENTRY_PRICE,
-    ENTRY_ROW,
-    EXIT,
-    EXIT_NS,
-    EXIT_ROW,
     FEE_RATIO,
     FEE_UNIT,
     FINER,
@@ -39,62 +30,51 @@ from quant_assets.backtests.columns import (
     HELD_QTY,
     HELD_SIDE,
     HORIZON,
-    IMPACT,
     IS_END,
-    IS_FULL,
     IS_LAST,
-    KNOWN,
     LATE,
-    LATENCY_COST,
     LEAVES,
     LEAVING,
-    MAE,
     MARKS,
     MAY_ENTER,
-    MFE,
     MULTIPLIER,
-    N_TRADES,
     OPEN,
-    OUT_PRICE,
     OUT_QTY,
-    PARTICIPATION,
-    QTY,
     REAL,
-    SIDE,
-    SIGMA_DAY,
-    SIGNAL_ROW,
     SLIP,
-    SLIPPAGE,
     STAMPS,
     START,
-    STEP,
     STOP_RATIO,
-    SYMBOL,
     TAKEN,
     TARGET_RATIO,
-    TRADES_AT,
-    TRADES_OF,
     UNFILLED,
     UNREALISED,
     VALUE,
-    VOLUME,
-    VOLUME_DAY,
     WHOLE,
     WORST,
     Book,
     Holdings,
     Market,
 )
+from quant_assets.backtests.exit_kernels import most_of_bar, slip_of, take
 from quant_assets.execution.bar_kernels import (
     first_at_or_after,
     late_mid,
     leave_between,
     side_fees,
-    slippage_ratio,
-    whole_steps,
 )
-from quant_assets.execution.kernels import CLOSE, HALT, SIGNAL, STILL_OPEN, TARGET, TIME, fill_price
-from quant_assets.execution.reasons import LIQUIDITY, SESSION_CLOSED
+from quant_assets.execution.kernels import (
+    CLOSE,
+    HALT,
+    SIGNAL,
+    STILL_OPEN,
+    TIME,
+    fill_price,
+)
+from quant_assets.execution.reasons import (
+    LIQUIDITY,
+    SESSION_CLOSED,
+)
 
 
 @njit(cache=True, nogil=True)
@@ -112,8 +92,8 @@ def meet_bar(
         mid = market[FINER_BARS][begin, OPEN]
     if whole[number, LEAVING] != 0:
         touch = fill_price(market[BARS][row, OPEN], half, -whole[number, HELD_SIDE])
-        start, most = market[STAMPS][row, START], _most(number, row, market, mine, rules)
-        _take(
+        start, most = market[STAMPS][row, START], most_of_bar(number, row, market, mine, rules)
+        take(
             number, row, whole[number, LEAVING], touch, 0.0, most, start, market, mine, rules, book
         )
     if _is_pending(number, whole) and whole[number, ARRIVES] < market[STAMPS][row, END]:
@@ -144,7 +124,7 @@ def meet_bar(
     if whole[number, HELD_SIDE] != 0 and market[MARKS][row, IS_END] != 0:
         touch = fill_price(market[BARS][row, CLOSE_PRICE], half, -whole[number, HELD_SIDE])
         end = market[STAMPS][row, END]
-        _take(
+        take(
             number, row, whole[number, LEAVING], touch, 0.0, np.inf, end, market, mine, rules, book
         )
 
@@ -174,7 +154,7 @@ def freeze(
             market[BARS][row, CLOSE_PRICE], mine[COST][number, HALF], -whole[number, HELD_SIDE]
         )
         end = market[STAMPS][row, END]
-        _take(
+        take(
             number, row, whole[number, LEAVING], touch, 0.0, np.inf, end, market, mine, rules, book
         )
 
@@ -236,29 +216,6 @@ def _arrival_ns(number: int, row: int, at: int, market: Market, mine: Holdings) 
 
 
 @njit(cache=True, nogil=True)
-def _most(number: int, row: int, market: Market, mine: Holdings, rules: np.ndarray) -> float:
-    """Return what the row's volume still takes: the same volume is not sold twice."""
-    if rules[IS_FULL] == 0.0 or mine[COST][number, COUNTS_SIZE] == 0.0:
-        return np.inf
-    left = rules[PARTICIPATION] * market[BARS][row, VOLUME] - mine[REAL][number, TAKEN]
-    return float(whole_steps(left, mine[COST][number, STEP]))
-
-
-@njit(cache=True, nogil=True)
-def _slip(
-    number: int, row: int, price: float, before: float, qty: float, market: Market, mine: Holdings,
-    rules: np.ndarray,
-) -> float:  # fmt: skip
-    """Return how much worse a price is for the size of the order, from 0 up."""
-    if rules[IS_FULL] == 0.0:
-        return 0.0
-    sigma = market[KNOWN][row, SIGMA_DAY] if mine[COST][number, COUNTS_SIZE] != 0.0 else np.nan
-    volume = market[KNOWN][row, VOLUME_DAY]
-    ratio = slippage_ratio(rules[IMPACT], sigma, volume, rules[BLIND], before, qty)
-    return float(price * ratio)
-
-
-@njit(cache=True, nogil=True)
 def _enter(
     number: int,
     row: int,
@@ -274,14 +231,14 @@ def _enter(
     if market[MARKS][row, MAY_ENTER] == 0:
         book[UNFILLED][SESSION_CLOSED] += 1
         return
-    most = _most(number, row, market, mine, rules) if whole[number, HELD_SIDE] == 0 else 0.0
+    most = most_of_bar(number, row, market, mine, rules) if whole[number, HELD_SIDE] == 0 else 0.0
     qty = min(real[number, ASKED_QTY], most)
     if qty < real[number, ASKED_QTY]:
         book[UNFILLED][LIQUIDITY] += 1
     if qty <= 0.0:
         return
     side = whole[number, ASKED]
-    slip = _slip(number, row, mid, 0.0, qty, market, mine, rules)
+    slip = slip_of(number, row, mid, 0.0, qty, market, mine, rules)
     price = fill_price(mid, cost[number, HALF], side) + side * slip
     whole[number, HELD_SIDE] = side
     whole[number, FROM_SIGNAL] = whole[number, ASKED_AT]
@@ -340,14 +297,17 @@ def _follow(
             number, row, begin, at, market[FINER_BARS][begin, OPEN], market, mine, rules
         )
         if code != STILL_OPEN:
-            end, most = market[STAMPS][row, END], _most(number, row, market, mine, rules)
-            _take(number, row, code, price, 0.0, most, end, market, mine, rules, book)
+            end, most = market[STAMPS][row, END], most_of_bar(number, row, market, mine, rules)
+            take(number, row, code, price, 0.0, most, end, market, mine, rules, book)
             return
     mid = _arrival_mid(number, row, at, -side, market, mine)
     late = side * (market[BARS][row, OPEN] - mid)
     touch = fill_price(mid, mine[COST][number, HALF], -side)
-    when, most = _arrival_ns(number, row, at, market, mine), _most(number, row, market, mine, rules)
-    _take(number, row, SIGNAL, touch, late, most, when, market, mine, rules, book)
+    when, most = (
+        _arrival_ns(number, row, at, market, mine),
+        most_of_bar(number, row, market, mine, rules),
+    )
+    take(number, row, SIGNAL, touch, late, most, when, market, mine, rules, book)
 
 
 @njit(cache=True, nogil=True)
@@ -367,77 +327,5 @@ def _hold(
         close = market[BARS][row, CLOSE_PRICE]
         price = fill_price(close, mine[COST][number, HALF], -mine[WHOLE][number, HELD_SIDE])
     if code != STILL_OPEN:
-        most = _most(number, row, market, mine, rules)
-        _take(number, row, code, price, 0.0, most, end, market, mine, rules, book)
-
-
-@njit(cache=True, nogil=True)
-def _take(
-    number: int, row: int, code: int, touch: float, late: float, most: float, at_ns: int,
-    market: Market, mine: Holdings, rules: np.ndarray, book: Book,
-) -> None:  # fmt: skip
-    """Leave as much of the position as the bar takes, at a touch; write the trade when it is out.
-
-    A target rests as a limit order, whose price size does not worsen. What does not fit goes on
-    at the opens of the bars that follow, at the market.
-    """
-    whole, real, cost = mine[WHOLE], mine[REAL], mine[COST]
-    side, entry = whole[number, HELD_SIDE], real[number, ENTRY_PRICE]
-    left = real[number, HELD_QTY] - real[number, OUT_QTY]
-    part = min(left, most)
-    if part < left and whole[number, LEAVING] == 0:
-        book[UNFILLED][LIQUIDITY] += 1
-    is_limit = code == TARGET and whole[number, LEAVING] == 0
-    whole[number, LEAVING] = code
-    if part <= 0.0:
-        return
-    slip = (
-        0.0
-        if is_limit
-        else _slip(number, row, touch, real[number, OUT_QTY], part, market, mine, rules)
-    )
-    price = touch - side * slip
-    real[number, WORST] = min(real[number, WORST], side * (price - entry))
-    real[number, BEST] = max(real[number, BEST], side * (price - entry))
-    out = real[number, OUT_QTY] + part
-    real[number, OUT_PRICE] = (
-        price
-        if part == out
-        else (real[number, OUT_PRICE] * real[number, OUT_QTY] + price * part) / out
-    )
-    real[number, OUT_QTY] = out
-    real[number, LATE] += late * part
-    real[number, SLIP] += slip * part
-    real[number, TAKEN] += part
-    fees = side_fees(
-        part, price, cost[number, MULTIPLIER], cost[number, FEE_UNIT], cost[number, FEE_RATIO]
-    )
-    book[CASH][0] += side * part * cost[number, MULTIPLIER] * (price - entry) - fees
-    if part == left:
-        _write(number, row, at_ns, mine, book)
-
-
-@njit(cache=True, nogil=True)
-def _write(number: int, row: int, at_ns: int, mine: Holdings, book: Book) -> None:
-    """Write the trade that ends at a row, and hold nothing."""
-    whole, real, multiplier = mine[WHOLE], mine[REAL], mine[COST][number, MULTIPLIER]
-    place = book[N_TRADES][0]
-    at, of = book[TRADES_AT][place], book[TRADES_OF][place]
-    at[SYMBOL] = number
-    at[SIGNAL_ROW] = whole[number, FROM_SIGNAL]
-    at[ENTRY_ROW] = whole[number, FROM_ROW]
-    at[EXIT_ROW] = row
-    at[SIDE] = whole[number, HELD_SIDE]
-    at[CODE] = whole[number, LEAVING]
-    at[ENTRY_NS] = whole[number, FROM_NS]
-    at[EXIT_NS] = at_ns
-    of[QTY] = real[number, HELD_QTY]
-    of[ENTRY] = real[number, ENTRY_PRICE]
-    of[EXIT] = real[number, OUT_PRICE]
-    of[MAE] = real[number, HELD_QTY] * multiplier * real[number, WORST]
-    of[MFE] = real[number, HELD_QTY] * multiplier * real[number, BEST]
-    of[LATENCY_COST] = multiplier * real[number, LATE]
-    of[SLIPPAGE] = multiplier * real[number, SLIP]
-    book[N_TRADES][0] = place + 1
-    whole[number, HELD_SIDE] = 0
-    whole[number, LEAVING] = 0
+        most = most_of_bar(number, row, market, mine, rules)
+        take(number, row, code, price, 0.0, most, end, market, mine, rules, book)
