@@ -151,11 +151,12 @@ def luck_variance(*, n_returns: int, gained_variance: float) -> float:
 
     Notes
     -----
-    The paper takes the sample's variance over all trials. Two things are stricter here. It is never
-    below that of a worthless trial of this length, 1 / (n_returns - 1): few and similar trials must
-    not make the bar vanish. And trials that did not gain are counted without entering it: one more
-    of them, near the mean of widely spread ones, would narrow the spread by more than its number
-    raises the bar, so that a failure would speak for the other trials.
+    The paper takes the sample's variance over all trials. Two things differ here. It is never below
+    that of a worthless trial of this length, 1 / (n_returns - 1): few and similar trials must not
+    make the bar vanish. And trials that did not gain are counted without entering it: from nine
+    trials on, one more loser near the mean narrows the spread by more than its number raises the
+    bar, so that a failure would speak for the other trials. Where losers are spread more widely
+    than gainers, the bar is lower than the paper's.
     """
     return max(gained_variance, 1.0 / (n_returns - 1))
 
