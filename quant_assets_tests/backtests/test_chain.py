@@ -228,6 +228,7 @@ def test_real_bars_go_through_the_whole_chain(shared_data, name):
         splits={"n_folds": 3, "min_train_sessions": 2, "embargo_bars": 1},
         decision={"threshold": 0.52, "side": "both"},
         execution={"spread_ticks": 0.0, "fee_per_unit": 0.0},
+        qty=100.0 if name.startswith("EUR") else 1.0,
     )
     training, backtest = run_chain({"AA": (bars, told)}, strategy)
     again = TrainedModel.from_text(training.model.to_text())
