@@ -12,6 +12,7 @@ from quant_assets.lineage.fingerprint import content_version
 from quant_assets.lineage.records import Origin
 from quant_assets.market.errors import StrategyError
 from quant_assets.market.timeframes import Timeframe
+from quant_assets.signals.sizing import VolatilityTarget
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
 from quant_assets.ticks.schema import RAW_STATUS
@@ -19,6 +20,9 @@ from quant_assets.workflows.recipes.neighbours import BARS, research_history
 from quant_assets.workflows.session_closes import closes_versions
 from quant_assets.workflows.view import LakeView, versions
 from quant_assets.workflows.workspace import Workspace
+
+LOOK_BACK_SESSIONS = 20
+"""Sessions before the first one traded: daily deviation and volume are taken over as many."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +73,15 @@ def histories_of(
             remedy="Make them first: quant materialize signals",
         )
     bars = {symbol: bars_between(view, strategy, symbol, told[symbol]) for symbol in told}
-    known = versions(entry for entries in bars.values() for entry in entries)
+    before = {symbol: _sessions_before(view, strategy, bars[symbol][0]) for symbol in told}
+    known = versions(e for side in (before, bars) for entries in side.values() for e in entries)
     known |= closes_versions(view.workspace, known)
     by_symbol: dict[str, SymbolHistory] = {}
     for symbol, entries in bars.items():
         finer, halts = finer_entries(view, entries), status_entries(view, entries)
         known |= versions([*finer, *halts]) | signal_versions(symbol, told[symbol])
         by_symbol[symbol] = SymbolHistory(
-            bars=pl.concat([view.read(entry) for entry in entries]),
+            bars=pl.concat([view.read(entry) for entry in (*before[symbol], *entries)]),
             signals=told[symbol],
             finer=pl.concat([view.read(entry) for entry in finer]) if finer else None,
             halts=_halts(view, halts),
@@ -102,6 +107,21 @@ def bars_between(
             remedy=f"Make them: quant materialize bars --symbol {symbol}",
         )
     return found
+
+
+def _sessions_before(view: LakeView, strategy: Strategy, first: Entry) -> list[Entry]:
+    """Return the research bars of the sessions before one that sizes and impact look back on."""
+    timeframe = first.levels["timeframe"]
+    earlier = [
+        entry
+        for entry in research_history(view, first.symbol)
+        if entry.day < first.day and entry.levels["timeframe"] == timeframe
+    ]
+    wanted = LOOK_BACK_SESSIONS
+    if isinstance(strategy.risk, VolatilityTarget):
+        wanted = max(wanted, strategy.risk.sessions)
+    # A return takes the close before it.
+    return earlier[-(wanted + 1) :]
 
 
 def finer_entries(view: LakeView, bars: list[Entry]) -> list[Entry]:
