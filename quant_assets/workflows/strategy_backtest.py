@@ -44,7 +44,7 @@ def backtest_code_version() -> str:
     return code_version(CODE, ((TRADES.name, TRADES.version), (EQUITY.name, EQUITY.version)))
 
 
-def backtest_strategy(
+def run_simulation(
     workspace: Workspace, strategy: Strategy, *, progress: Progress = lambda _: None
 ) -> StoredBacktest:
     """Backtest a strategy on its signals, or return the stored result.
@@ -92,14 +92,14 @@ def save_simulation_history(
 
 
 def backtest_inputs(workspace: Workspace, strategy: Strategy) -> dict[str, str]:
-    """Return names and versions of what a backtest would read; raises as `backtest_strategy`."""
+    """Return names and versions of what a backtest would read; raises as `run_simulation`."""
     return strategy_histories(LakeView(workspace), strategy).versions
 
 
 def stored_backtest(workspace: Workspace, strategy: Strategy) -> StoredBacktest | None:
     """Return the backtest of what the lake holds now, None where it was never computed.
 
-    Raises as `backtest_strategy`.
+    Raises as `run_simulation`.
     """
     found = strategy_histories(LakeView(workspace), strategy)
     return _stored(workspace, strategy, _identity(strategy, found))

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from quant_assets.market.errors import StateError
 from quant_assets.storage.state import State
-from quant_assets.storage.state_tables import PARTITIONS, RECEIPTS
 from quant_assets.storage.state_columns import AddColumn, lacking_columns
+from quant_assets.storage.state_tables import PARTITIONS, RECEIPTS
 from quant_assets_tests.storage.prices import DAILY, OLD, indexed, open_lake, put
 
 OLD_TRIALS = """

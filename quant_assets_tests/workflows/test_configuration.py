@@ -11,7 +11,7 @@ from quant_assets.market.errors import StrategyError, TrainingError
 from quant_assets.signals.strategy import Strategy
 from quant_assets.workflows.configuration import Cache, run_configuration
 from quant_assets.workflows.strategies import strategies
-from quant_assets.workflows.strategy_backtest import backtest_strategy
+from quant_assets.workflows.strategy_backtest import run_simulation
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 from quant_assets_tests.workflows.sweep_market import CROSS, LEARNER, land, make, write_strategy
@@ -51,7 +51,7 @@ def test_it_gives_the_trades_and_the_trial_of_the_assets(
     made = run_configuration(LakeView(workspace), renamed, Cache())
     write_strategy(root, values)
     make(workspace, "training_set", "predictions", "signals")
-    stored = backtest_strategy(workspace, strategies(workspace)[values["name"]])
+    stored = run_simulation(workspace, strategies(workspace)[values["name"]])
     trades = workspace.lake.read(stored.trades)
     assert trades.height > 3
     assert content_version(made.result.trades) == content_version(trades)

@@ -22,7 +22,7 @@ from quant_assets.workflows.ranges import make_range
 from quant_assets.workflows.recipe import Key, Plan, Status
 from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.strategies import strategies
-from quant_assets.workflows.strategy_backtest import backtest_strategy
+from quant_assets.workflows.strategy_backtest import run_simulation
 from quant_assets.workflows.strategy_model import stored_model, train_model_task
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
@@ -92,7 +92,7 @@ def test_it_trains_predicts_and_trades_beside_the_usual_strategy(root):
     assert datasets == {label, f"contract_{label}"}
     models = {e.levels["model"] for e in workspace.lake.index.entries("predictions")}
     assert models == {USUAL, FLAT}
-    trials = {backtest_strategy(workspace, strategies(workspace)[n]).run for n in (USUAL, FLAT)}
+    trials = {run_simulation(workspace, strategies(workspace)[n]).run for n in (USUAL, FLAT)}
     assert len(trials) == 2
     assert _make(workspace, "training_set", "predictions", "signals") == {
         "training_set": {"kept"},

@@ -18,7 +18,6 @@ from quant_assets.workflows.calendars import store_sessions
 from quant_assets.workflows.freshness import stored_entries
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.leaderboard import stale_trials
-from quant_assets.workflows.trials import all_trials
 from quant_assets.workflows.plan import GONE, INPUT, plan_assets
 from quant_assets.workflows.ranges import Outcome, decide, make_range
 from quant_assets.workflows.recipe import Key, Status
@@ -26,8 +25,9 @@ from quant_assets.workflows.recipes.momentum import LOOK_BACK_SESSIONS
 from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.session_closes import closes_versions
 from quant_assets.workflows.strategies import strategies
-from quant_assets.workflows.strategy_backtest import backtest_strategy, stored_backtest
+from quant_assets.workflows.strategy_backtest import run_simulation, stored_backtest
 from quant_assets.workflows.strategy_model import train_model_task, training_entries
+from quant_assets.workflows.trials import all_trials
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
@@ -86,7 +86,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (report,) = ingest_files(workspace, [root / "raw" / "SPY15.csv"])
     assert report.status in {"accept", "warn"}
     _make(workspace)
-    backtest_strategy(workspace, strategies(workspace)[STRATEGY])
+    run_simulation(workspace, strategies(workspace)[STRATEGY])
     workspace.state.close()
     return root
 
@@ -168,7 +168,7 @@ def test_another_close_makes_stale_what_goes_by_it(root: Path, opened: list[Work
     ends = view.read(entry)["label_end"]
     assert len(ends) < before
     assert ends.max() == datetime(2024, 2, 14, 18, tzinfo=UTC)
-    assert backtest_strategy(workspace, strategy).is_new
+    assert run_simulation(workspace, strategy).is_new
     assert stale_trials(workspace, all_trials(workspace)) == {trial.trial_id}
     assert _stale(workspace) == {}
 
@@ -200,7 +200,7 @@ def test_a_closed_date_goes_and_what_looked_at_it_is_made_anew(
         assert not list(workspace.lake.root.glob(f"{table}/**/month=02/day=14/*"))
     assert [e.path for e in workspace.lake.index.entries("raw_bars")] == landed
     assert _stale(workspace) == {}
-    assert backtest_strategy(workspace, strategies(workspace)[STRATEGY]).is_new
+    assert run_simulation(workspace, strategies(workspace)[STRATEGY]).is_new
     (root / "sessions.yaml").unlink()
     assert DAY in _stale(_open(root, opened))["bars"]
 

@@ -13,7 +13,7 @@ from quant_assets.storage.sweep_store import CellRow, SweepStore
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.pages import tear_sheet_html, write_tear_sheet
 from quant_assets.workflows.strategies import strategy
-from quant_assets.workflows.strategy_backtest import StoredBacktest, backtest_strategy
+from quant_assets.workflows.strategy_backtest import StoredBacktest, run_simulation
 from quant_assets.workflows.tear_sheet_inputs import (
     sweep_stability,
     trade_regimes,
@@ -42,7 +42,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def stored(workspace: Workspace) -> StoredBacktest:
     """Its backtest."""
-    return backtest_strategy(workspace, strategy(workspace, "cross"))
+    return run_simulation(workspace, strategy(workspace, "cross"))
 
 
 @pytest.fixture(scope="module")

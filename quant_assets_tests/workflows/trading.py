@@ -12,7 +12,7 @@ from quant_assets.workflows.ranges import make_range
 from quant_assets.workflows.recipe import Key, Status
 from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.strategies import strategy
-from quant_assets.workflows.strategy_backtest import StoredBacktest, backtest_strategy
+from quant_assets.workflows.strategy_backtest import StoredBacktest, run_simulation
 from quant_assets.workflows.workspace import Workspace
 
 ASSETS = ("roll_map", "clean_ticks", "bars", "signals")
@@ -56,7 +56,7 @@ def make(workspace: Workspace, *assets: str, symbols: Sequence[str] | None = Non
 
 def run(workspace: Workspace, name: str) -> StoredBacktest:
     """Backtest a strategy of the data root."""
-    return backtest_strategy(workspace, strategy(workspace, name))
+    return run_simulation(workspace, strategy(workspace, name))
 
 
 def trade_ids(workspace: Workspace, stored: StoredBacktest) -> list[str]:

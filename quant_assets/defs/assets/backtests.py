@@ -13,7 +13,7 @@ from quant_assets.resources.workspace import WorkspaceResource
 from quant_assets.stages import Stage
 from quant_assets.workflows.pages import write_tear_sheet
 from quant_assets.workflows.strategies import strategy
-from quant_assets.workflows.strategy_backtest import backtest_strategy
+from quant_assets.workflows.strategy_backtest import run_simulation
 from quant_assets.workflows.timings import Stopwatch
 
 
@@ -37,7 +37,7 @@ def backtest(
     opened = workspace.open()
     chosen = strategy(opened, context.partition_key)
     watch = Stopwatch(opened, "backtest")
-    stored = backtest_strategy(opened, chosen, progress=context.log.info)
+    stored = run_simulation(opened, chosen, progress=context.log.info)
     watch.stop(is_new=stored.is_new)
     equity = opened.lake.read(stored.equity)
     source = ", synthetic data" if stored.equity.synthetic else ""
@@ -93,7 +93,7 @@ def tear_sheet(
     """One page a strategy that makes no request: equity, drawdown, costs, trades, provenance."""
     opened = workspace.open()
     chosen = strategy(opened, context.partition_key)
-    stored = backtest_strategy(opened, chosen)
+    stored = run_simulation(opened, chosen)
     watch = Stopwatch(opened, "tear_sheet")
     page = write_tear_sheet(opened, chosen, stored)
     watch.stop(is_new=page.is_new)
