@@ -185,7 +185,7 @@ class QueueLaws(RuleBasedStateMachine):
 
 
 TestQueueLaws = QueueLaws.TestCase
-TestQueueLaws.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestQueueLaws.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
 
 
 def test_claimants_of_several_processes_share_the_jobs(tmp_path: Path) -> None:

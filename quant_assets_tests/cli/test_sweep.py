@@ -1,0 +1,49 @@
+"""`quant sweep` and `quant worker` as a user meets them: exit codes, and what goes where."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def quant(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command on an empty data root."""
+    return subprocess.run(
+        [sys.executable, "-m", "quant_assets.cli.main", *words],
+        cwd=folder,
+        env=os.environ | {"QUANT_DATA": str(folder / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_a_worker_without_work_ends_well(tmp_path: Path) -> None:
+    """Asked to end as soon as nothing is pending, it does, and says that it did nothing."""
+    done = quant(tmp_path, "worker", "--once")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "0 trials computed, 0 failed, 0 given back.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{name: s, base: b, vary: {signal.fats: [1]}}", "did you mean signal.fast?"),
+        (
+            "{name: s, base: b, vary: {seed: {from: 1, to: 100000, steps: 100000},"
+            " signal.fast: {from: 1, to: 10000, steps: 10000}}}",
+            "sweep 's' of 1,000,000,000 cells",
+        ),
+        ("{name: s, base: b, vary: {seed: [1, 2]}}", "strategy 'b'"),
+    ],
+    ids=["key", "a_billion_cells", "base"],
+)
+def test_a_sweep_asked_wrongly_ends_with_2(tmp_path: Path, text: str, told: str) -> None:
+    """The message goes to stderr, and stdout stays empty."""
+    (tmp_path / "s.yaml").write_text(text)
+    done = quant(tmp_path, "sweep", "s.yaml", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
