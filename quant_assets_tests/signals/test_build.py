@@ -231,6 +231,9 @@ def test_a_class_of_the_users_is_asked_bar_by_bar():
     assert warm_up_of(Rising) == 2
 
 
+FAILING = object()
+
+
 def asks(side: object):
     """Return a class that always says the same."""
 
@@ -238,8 +241,8 @@ def asks(side: object):
         warm_up_bars = 0
 
         def decide(self, bar: Bar) -> object:
-            """Say it, or fail where it is no value."""
-            return side() if callable(side) else side
+            """Say it, or fail on a bar that costs nothing."""
+            return 1 // int(bar.close - 1.0) if side is FAILING else side
 
     return Broken
 
@@ -258,7 +261,7 @@ class Wanting:
     [
         (asks(2), "Broken.*2"),
         (asks(True), "Broken.*True"),
-        (asks(lambda: 1 // 0), "Broken at the bar.*ZeroDivisionError"),
+        (asks(FAILING), "Broken at the bar.*ZeroDivisionError"),
         (Wanting, "Wanting when it is made.*size"),
     ],
     ids=["no_side", "a_truth", "it_fails", "it_wants_more"],
