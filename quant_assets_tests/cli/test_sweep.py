@@ -8,6 +8,15 @@ from pathlib import Path
 import pytest
 
 
+BILLION = """
+name: s
+base: b
+vary:
+  seed: {from: 1, to: 100000, steps: 100000}
+  qty: {from: 1, to: 10000, steps: 10000}
+"""
+
+
 def quant(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a command on an empty data root."""
     return subprocess.run(
@@ -33,8 +42,7 @@ def test_a_worker_without_work_ends_well(tmp_path: Path) -> None:
     [
         ("{name: s, base: b, vary: {signal.fats: [1]}}", "did you mean signal.fast?"),
         (
-            "{name: s, base: b, vary: {seed: {from: 1, to: 100000, steps: 100000},"
-            " signal.fast: {from: 1, to: 10000, steps: 10000}}}",
+            BILLION,
             "sweep 's' of 1,000,000,000 cells",
         ),
         ("{name: s, base: b, vary: {seed: [1, 2]}}", "strategy 'b'"),

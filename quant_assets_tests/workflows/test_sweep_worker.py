@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,19 +112,24 @@ def test_workers_killed_at_random_moments_lose_none_and_record_none_twice(tmp_pa
 def test_a_worker_told_to_stop_gives_its_jobs_back(tmp_path: Path, number: signal.Signals) -> None:
     """What it had done is recorded, what it held waits for others as if never claimed."""
     with opened(tmp_path) as (state, queue):
-        queue.enqueue(jobs(50))
-        worker = started(tmp_path, lease_s=600.0, idle_s=60.0, job_s=0.1)
+        # The worker claims one, then four: two that it ends, and two that it never will.
+        queue.enqueue(jobs(3))
+        endless = [replace(job, config=dict(job.config, seconds=600.0)) for job in jobs(5, first=3)]
+        queue.enqueue(endless)
+        worker = started(tmp_path, lease_s=600.0, idle_s=60.0, job_s=0.05)
         assert is_ready(worker)
-        while queue.counts()[JobState.COMPLETED] < 3:
+        while queue.counts()[JobState.RUNNING] < 4:
             time.sleep(0.02)
         worker.send_signal(number)
         said, _ = worker.communicate(timeout=30)
         assert worker.returncode == 0
         completed, failed, given_back = map(int, said.split())
+        assert completed + given_back == 5
+        assert 1 <= completed <= 3
+        assert failed == 0
         counts = queue.counts()
-        assert (counts[JobState.COMPLETED], failed) == (completed, 0)
-        assert counts[JobState.PENDING] == 50 - completed
-        assert given_back >= 1
+        assert counts[JobState.COMPLETED] == completed
+        assert counts[JobState.PENDING] == 8 - completed
         rows = state.select(JOBS)
         assert sum(row["attempts"] for row in rows) == completed
         assert {row["lost"] for row in rows} == {0}

@@ -44,7 +44,7 @@ def main() -> None:
     url, lease_s, idle_s, job_s = sys.argv[1], *map(float, sys.argv[2:5])
 
     def run(job: Job) -> Finished:
-        time.sleep(job_s)
+        time.sleep(job.config.get("seconds", job_s))
         return empty_trial(job)
 
     worker = Worker(
