@@ -223,13 +223,15 @@ class Worker:
         self._recorded = time.monotonic()
 
     def _stop(self) -> int:
-        """Record what has ended and give the rest back; a second Ctrl-C is not heard."""
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        """Record what has ended and give the rest back; a second signal is not heard."""
+        asked = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(number, signal.SIG_IGN) for number in asked]
         try:
             self._record()
             return self._patiently(lambda: self._queue.give_back(self.name))
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in zip(asked, before, strict=True):
+                signal.signal(number, handler)
 
     def _patiently(self, deed: Callable[[], Answer]) -> Answer:
         """Do what needs the database, again and again while it is gone."""
