@@ -16,6 +16,7 @@ from quant_assets.signals.sizing import VolatilityTarget
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
 from quant_assets.ticks.schema import RAW_STATUS
+from quant_assets.workflows.instrument_versions import instrument_versions
 from quant_assets.workflows.recipes.neighbours import BARS, research_history
 from quant_assets.workflows.session_closes import closes_versions
 from quant_assets.workflows.view import LakeView, versions
@@ -75,7 +76,7 @@ def histories_of(
     bars = {symbol: bars_between(view, strategy, symbol, told[symbol]) for symbol in told}
     before = {symbol: _sessions_before(view, strategy, bars[symbol][0]) for symbol in told}
     known = versions(e for side in (before, bars) for entries in side.values() for e in entries)
-    known |= closes_versions(view.workspace, known)
+    known |= closes_versions(view.workspace, known) | instrument_versions(view.workspace, told)
     by_symbol: dict[str, SymbolHistory] = {}
     for symbol, entries in bars.items():
         finer, halts = finer_entries(view, entries), status_entries(view, entries)

@@ -23,6 +23,7 @@ from quant_assets.storage.index import Entry
 from quant_assets.storage.state_tables import JOBS
 from quant_assets.workflows.configuration import research_sessions
 from quant_assets.workflows.freshness import recipe_code_version, staleness, stored_entries
+from quant_assets.workflows.instrument_versions import instrument_versions, symbols_named
 from quant_assets.workflows.model_freshness import model_reason
 from quant_assets.workflows.recipe import Key, Plan
 from quant_assets.workflows.recipes.register import recipes
@@ -113,6 +114,7 @@ class _Judge:
     def _holds(self, strategy: Strategy, inputs: Mapping[str, str]) -> bool:
         """Whether the lake holds the inputs, at their versions."""
         now = closes_versions(self._workspace, inputs)
+        now |= instrument_versions(self._workspace, symbols_named(inputs))
         return all(
             now[name] == version if name in now else self._version(strategy, name) == version
             for name, version in inputs.items()

@@ -73,6 +73,17 @@ def ids(workspace: Workspace) -> set[str]:
     return {trial.trial_id for trial in all_trials(workspace)}
 
 
+def test_another_fee_makes_stale_what_paid_the_old_one(workspace):
+    """What is known of an instrument is an input like any other; told as before, all is fresh."""
+    file = workspace.root / "instruments.yaml"
+    file.write_text("instruments: {EURUSD: {class: fx, fee_bps: 2}}")
+    changed = Workspace.open(workspace.root)
+    assert stale(changed) == ids(changed)
+    assert run(changed, "luck").is_new
+    file.unlink()
+    assert not run(Workspace.open(workspace.root), "luck").is_new
+
+
 def test_nothing_is_stale_where_nothing_has_changed(workspace):
     """Three trials: one cell of the sweep is the backtest itself. Other strategies say nothing."""
     assert (len(ids(workspace)), stale(workspace)) == (3, set())
