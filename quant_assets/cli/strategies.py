@@ -46,7 +46,8 @@ def list_all(
 def new(
     name: Annotated[str, typer.Argument(help="Name of the strategy, and of its file.")],
     kind: Annotated[
-        str, typer.Option(help="Where signals come from: model, sma_cross, random or python.")
+        str,
+        typer.Option(help="Where signals come from: model, sma_cross, random or python; or sweep."),
     ] = "model",
     symbol: Annotated[
         str | None, typer.Option(help="Symbol to trade; default the first with bars.")
@@ -58,4 +59,5 @@ def new(
 
     for path in new_strategy(Workspace.open(), name, kind=kind, symbol=symbol):
         print(path)
-    print(f"Run it: quant materialize tear_sheet --strategy {name}")
+    command = "sweep" if kind == "sweep" else "materialize tear_sheet --strategy"
+    print(f"Run it: quant {command} {name}")

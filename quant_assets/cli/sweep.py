@@ -19,7 +19,7 @@ _WORKER = (sys.executable, "-m", "quant_assets.cli.main", "worker", "--idle-exit
 
 def sweep(
     specs: Annotated[
-        list[Path], typer.Argument(help="YAML files: name, base, vary, kind, constraints.")
+        list[Path], typer.Argument(help="YAML files, or names of sweeps under `strategies`.")
     ],
     make: Annotated[
         bool,
@@ -42,10 +42,10 @@ def sweep(
 ) -> None:
     """Compute all cells of sweeps that were never computed; rank them and write the reports."""
     from quant_assets.cli.sweep_graph import make_bases, publish_trials
-    from quant_assets.workflows.sweep import read_sweep
-    from quant_assets.workflows.workspace import Workspace
+    from quant_assets.workflows.sweep import find_sweep, read_sweep
+    from quant_assets.workflows.workspace import Workspace, data_root
 
-    chosen = [read_sweep(spec) for spec in specs]
+    chosen = [read_sweep(find_sweep(data_root(), spec)) for spec in specs]
     workspace = Workspace.open()
     count = workspace.threads if workers is None else workers
     if make:

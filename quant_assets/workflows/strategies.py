@@ -1,6 +1,7 @@
 """Strategies of a data root: the user's files, and one default a class and timeframe."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -15,7 +16,7 @@ FOLDER = "strategies"
 
 
 def user_strategies(workspace: Workspace) -> dict[str, Strategy]:
-    """Return the strategies under `strategies/*.yaml` by name.
+    """Return the strategies under `strategies/*.yaml` by name; sweeps may stand there too.
 
     Raises
     ------
@@ -24,7 +25,9 @@ def user_strategies(workspace: Workspace) -> dict[str, Strategy]:
     """
     found: dict[str, Strategy] = {}
     for path in sorted((workspace.root / FOLDER).glob("*.yaml")):
-        strategy = read_strategy(path)
+        strategy = _read(path)
+        if strategy is None:
+            continue
         if strategy.name in found:
             raise StrategyError(
                 asked=f"strategy {strategy.name!r} of {path.name}",
@@ -38,8 +41,11 @@ def user_strategies(workspace: Workspace) -> dict[str, Strategy]:
 def strategy_file(workspace: Workspace, name: str) -> Path:
     """Return the file of the data root that holds a strategy, or would hold it."""
     folder = workspace.root / FOLDER
-    held = (path for path in sorted(folder.glob("*.yaml")) if read_strategy(path).name == name)
-    return next(held, folder / f"{name}.yaml")
+    for path in sorted(folder.glob("*.yaml")):
+        held = _read(path)
+        if held is not None and held.name == name:
+            return path
+    return folder / f"{name}.yaml"
 
 
 def read_strategy(path: Path) -> Strategy:
@@ -50,21 +56,48 @@ def read_strategy(path: Path) -> Strategy:
     StrategyError
         If it is no YAML mapping, or holds a wrong key or value.
     """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    strategy = _read(path)
+    if strategy is None:
         raise StrategyError(
             asked=f"a strategy from {path.name}",
-            found=" ".join(str(error).split()),
-            remedy="Mend the YAML at that place.",
-        ) from error
+            found="a sweep: it has base and vary",
+            remedy="Run it with quant sweep, or name the strategy that it varies.",
+        )
+    return strategy
+
+
+def _read(path: Path) -> Strategy | None:
+    """Return the strategy of a file, None where the file is a sweep."""
+    try:
+        return _parsed(path.read_text(encoding="utf-8"), path.name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path.name, error) from error
+
+
+# Asked for at each partition: the same text is parsed once.
+@lru_cache(maxsize=1024)
+def _parsed(text: str, name: str) -> Strategy | None:
+    """Return the strategy that a YAML text is, None where it varies one and is none."""
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise _unreadable(name, error) from error
     if not isinstance(raw, dict):
         raise StrategyError(
-            asked=f"a strategy from {path.name}",
+            asked=f"a strategy from {name}",
             found=f"a {type(raw).__name__} at the top level",
             remedy="Write keys and values; `data/strategies` may hold several files.",
         )
-    return Strategy.parse(raw)
+    return None if {"base", "vary"} <= raw.keys() else Strategy.parse(raw)
+
+
+def _unreadable(name: str, error: Exception) -> StrategyError:
+    """Say that a file is no YAML text, and where."""
+    return StrategyError(
+        asked=f"a strategy from {name}",
+        found=" ".join(str(error).split()),
+        remedy="Mend the YAML at that place.",
+    )
 
 
 def applicable(workspace: Workspace, symbol: str, timeframe: str) -> list[Strategy]:

@@ -1,20 +1,22 @@
 """Strategies to start from: a file of the data root that runs on what it holds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from quant_assets.market.errors import StrategyError
+from quant_assets.optimization.sweep_spec import SweepSpec
 from quant_assets.signals.built_in import default_strategy
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.writers.files import replace_file
 from quant_assets.workflows.strategies import FOLDER, research_groups
 from quant_assets.workflows.workspace import Workspace
 
-KINDS = ("model", "sma_cross", "random", "python")
-"""Where the signals of a new strategy come from."""
+KINDS = ("model", "sma_cross", "random", "python", "sweep")
+"""Where signals come from; a sweep varies a cross that is written out in it."""
 
 _RULES: Mapping[str, dict[str, Any]] = {
     "sma_cross": {
@@ -52,6 +54,20 @@ class Breakout:
         return int(bar.close > max(before)) - int(bar.close < min(before))
 '''
 
+_VARIED: Mapping[str, Any] = {
+    "vary": {
+        "signal.fast": [5, 10, 20],
+        "signal.slow": {"from": 30, "to": 120, "steps": 4},
+        "execution.realism": ["spread", "full"],
+    },
+    "constraints": [["signal.fast", "<", "signal.slow"]],
+    "metric": "sharpe",
+}
+
+_SWEEP_HEAD = """# Sweep {name}. It runs as it stands: quant sweep {name}
+# `base` may also be the name of a strategy; any of its keys may be varied, dots lead inside.
+"""
+
 _HEAD = """# Strategy {name}. It runs as it stands: quant materialize tear_sheet --strategy {name}
 # Every key is checked; one that is left out has its default, which the README tells.
 """
@@ -81,23 +97,41 @@ def new_strategy(
             remedy="Choose one of them with --kind.",
         )
     chosen, timeframe = _traded(workspace, symbol)
-    values = _values(workspace, name, kind, chosen, timeframe)
-    made = Strategy.parse(values)
     folder = workspace.root / FOLDER
-    texts = {folder / f"{made.name}.yaml": _HEAD.format(name=made.name) + _yaml(values)}
-    if kind == "python":
-        texts[folder / f"{made.name}.py"] = _RULE_FILE
+    texts = {folder / file: text for file, text in _texts(workspace, name, kind, chosen, timeframe)}
     for path in texts:
         if path.exists():
             raise StrategyError(
-                asked=f"a new strategy {made.name!r}",
+                asked=f"a new strategy {name!r}",
                 found=f"{FOLDER}/{path.name} is there already",
                 remedy="Choose another name, or change that file.",
             )
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in texts.items():
-        replace_file(path, lambda staged, text=text: staged.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+        replace_file(path, partial(_write_text, text))
     return tuple(texts)
+
+
+def _texts(
+    workspace: Workspace, name: str, kind: str, symbol: str, timeframe: str
+) -> Iterator[tuple[str, str]]:
+    """Yield names and texts of the files, each checked as it will be when it is read."""
+    if kind == "sweep":
+        base = _values(workspace, f"{name}_base", "sma_cross", symbol, timeframe)
+        values = {"name": name, "base": base, **_VARIED}
+        SweepSpec.parse(values)
+        yield f"{name}.yaml", _SWEEP_HEAD.format(name=name) + _yaml(values)
+        return
+    values = _values(workspace, name, kind, symbol, timeframe)
+    Strategy.parse(values)
+    yield f"{name}.yaml", _HEAD.format(name=name) + _yaml(values)
+    if kind == "python":
+        yield f"{name}.py", _RULE_FILE
+
+
+def _write_text(text: str, staged: Path) -> None:
+    """Write a file's text."""
+    staged.write_text(text, encoding="utf-8")
 
 
 def _traded(workspace: Workspace, symbol: str | None) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from quant_assets.optimization.sweep_spec import SweepSpec
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.job_queue import Job, JobQueue
 from quant_assets.storage.sweep_store import CellResult, CellRow, SweepStore
-from quant_assets.workflows.strategies import strategy, with_symbols
+from quant_assets.workflows.strategies import FOLDER, strategy, with_symbols
 from quant_assets.workflows.sweep_jobs import Reads, jobs_of
 from quant_assets.workflows.workspace import Workspace
 
@@ -50,6 +50,12 @@ class RankedCell:
     result: CellResult
     score: float | None
     plateau: float | None
+
+
+def find_sweep(root: Path, given: Path) -> Path:
+    """Return a sweep's file: the path given, or the file of that name under `strategies`."""
+    named = root / FOLDER / f"{given}.yaml"
+    return named if not given.suffix and not given.exists() and named.is_file() else given
 
 
 def read_sweep(path: Path) -> SweepSpec:
