@@ -180,6 +180,8 @@ class _Planner:
         """Return the reason of each strategy that would be made, nothing for each fresh one."""
         told = []
         for strategy in self._strategies:
+            if asset == "model" and not strategy.learns:
+                continue
             reason = self._why_strategy(asset, strategy)
             if reason is not None:
                 self._named[asset].append(strategy)
@@ -213,7 +215,7 @@ class _Planner:
 
     @cached_property
     def _strategies(self) -> list[Strategy]:
-        """Strategies of the run's symbols that have something to learn from, or would have."""
+        """Strategies of the run's symbols: rules, and what has something to learn from or would."""
         wanted = {key.symbol for key in self._keys}
         to_come = self._symbols.get("training_set", set())
         bars = expected_bars(self._view, (key for asset, key in self._waiting if asset == "bars"))
@@ -222,7 +224,11 @@ class _Planner:
             for name, one in strategies(self._workspace, expected=bars).items()
             if wanted & set(one.symbols or ())
             and (not self._names or name in self._names)
-            and (to_come & set(one.symbols or ()) or training_entries(self._workspace, one))
+            and (
+                not one.learns
+                or to_come & set(one.symbols or ())
+                or training_entries(self._workspace, one)
+            )
         ]
 
     def _of_whole(self, asset: str) -> str | None:

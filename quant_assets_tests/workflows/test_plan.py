@@ -9,6 +9,7 @@ from quant_assets.workflows.ranges import make_range
 from quant_assets.workflows.recipe import Key
 from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.workspace import Workspace
+from quant_assets_tests.workflows.trading import make, run, write_rule
 
 ASSETS = ("bars", "features")
 DAYS = [date(2024, 3, day) for day in (4, 5, 6)]
@@ -59,3 +60,24 @@ def test_a_restated_session_shows_all_that_looks_back_on_it(tmp_path: Path) -> N
     assert plan["bars"].reasons == {"inputs changed": 1}
     assert plan["features"].reasons == {"input would be made": 3}
     assert plan["bars"].seconds is not None
+
+
+def test_a_rule_is_backtested_and_has_no_model_to_train(tmp_path: Path) -> None:
+    """Without any training set its backtest is due, whatever is made first; then it is fresh."""
+    workspace = Workspace.open(tmp_path / "data")
+    _land(workspace, tmp_path, close="1.1")
+    write_rule(workspace.root, "coin", symbols=["EURUSD"], timeframe="1h")
+    assets = ("bars", "training_set", "signals", "model", "backtest")
+
+    def lines() -> dict[str, tuple[int, int]]:
+        plan = plan_assets(workspace, assets, KEYS, names=["coin"])
+        return {line.asset: (line.would_run, line.fresh) for line in plan}
+
+    before = lines()
+    assert before["backtest"] == (1, 0)
+    make(workspace, "bars", "signals")
+    assert lines()["backtest"] == (1, 0)
+    run(workspace, "coin")
+    after = lines()
+    assert after["backtest"] == (0, 1)
+    assert after["model"] == (0, 0)
