@@ -17,17 +17,17 @@ def closes_versions(workspace: Workspace, inputs: Iterable[str]) -> dict[str, st
     Parameters
     ----------
     inputs
-        Names of lake entries. Bars name the sessions; symbols whose positions are held into the
+        Names of lake entries. Bars of any length name the sessions, each once; symbols whose positions are held into the
         next session have no closes.
     """
-    days: dict[str, list[str]] = defaultdict(list)
+    days: dict[str, set[str]] = defaultdict(set)
     for name in inputs:
         table, *levels, session = name.split("/")
         if table == BARS:
             of = dict(level.split("=", 1) for level in levels)
             asset_class = workspace.instrument(of["symbol"]).asset_class
             if not crosses_sessions(asset_class, Timeframe.parse(of["timeframe"])):
-                days[of["symbol"]].append(session)
+                days[of["symbol"]].add(session)
     return {
         f"session_closes/symbol={symbol}": digest_of(
             [[day, _close_ns(workspace, symbol, day)] for day in sorted(found)]
