@@ -37,11 +37,15 @@ from quant_assets.optimization.strategy_keys import (
     value_at,
 )
 
-OPERATORS = ("<", "<=", ">", ">=", "==", "!=")
+_EQUALITIES = ("==", "!=")
+OPERATORS = ("<", "<=", ">", ">=", *_EQUALITIES)
 
 SweepKind = Literal["grid", "random", "optuna"]
 
 _MOST_STEPS = 100_000
+
+_LARGEST = 10**15
+"""Below it every whole number is a float too, and so is spaced without a gap."""
 
 
 class Range(Frozen):
@@ -67,6 +71,8 @@ class Range(Frozen):
     def _is_a_range(self) -> Self:
         if not self.first < self.last:
             raise ValueError(f"from {self.first} must be below to {self.last}")
+        if max(abs(self.first), abs(self.last)) > _LARGEST:
+            raise ValueError(f"numbers beyond {_LARGEST:.0e} are too large to be spaced exactly")
         if self.scale == "log" and self.first <= 0:
             raise ValueError(f"scale log needs from above 0, it is {self.first}")
         if self.steps and self.scale == "linear" and len(self.values()) < self.steps:
@@ -107,7 +113,10 @@ class Choice(Frozen):
     @field_validator("choice")
     @classmethod
     def _are_distinct(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        told = [digest_of(value) for value in values]
+        try:
+            told = [digest_of(value) for value in values]
+        except TypeError as error:
+            raise ValueError(f"{error}: write it in quotes") from error
         if len(set(told)) != len(told):
             raise ValueError("a value is given twice")
         return values
@@ -177,10 +186,13 @@ class SweepSpec(Frozen):
     def _can_be_compared(
         cls, constraints: tuple[tuple[str, str, Any], ...]
     ) -> tuple[tuple[str, str, Any], ...]:
-        for key, operator, _ in constraints:
+        for key, operator, right in constraints:
             _check_key(key)
             if operator not in OPERATORS:
                 raise ValueError(f"{operator!r} is none of {' '.join(OPERATORS)}")
+            # A text is neither above nor below anything: it can only be meant as a key.
+            if isinstance(right, str) and operator not in _EQUALITIES:
+                _check_key(right)
         return constraints
 
     @field_validator("metric")
@@ -276,7 +288,7 @@ def _check_key(key: str) -> None:
 def _holds(values: Mapping[str, Any], key: str, operator: str, right: Any) -> bool:
     """Whether one constraint holds."""
     left = value_at(values, key)
-    is_equality = operator in {"==", "!="}
+    is_equality = operator in _EQUALITIES
     if isinstance(right, str) and is_strategy_key(right) and ("." in right or not is_equality):
         right = value_at(values, right)
     if is_equality:

@@ -3,6 +3,7 @@
 import itertools
 import math
 import time
+from datetime import date
 from typing import Any
 
 import pytest
@@ -67,6 +68,19 @@ BAD = [
     pytest.param({"constraints": [["signal.fast", "~", 3]]}, r"'~' is none of < <=", id="operator"),
     pytest.param(
         {"constraints": [["signal.fats", "<", 3]]}, r"did you mean signal\.fast", id="left"
+    ),
+    pytest.param(
+        {"constraints": [["signal.fast", "<", "signal.slwo"]]},
+        r"signal\.slwo: no key of a strategy; did you mean signal\.slow",
+        id="right",
+    ),
+    pytest.param(
+        {"vary": {"seed": {"from": 1, "to": 10**400, "steps": 3}}}, r"seed: .*too large", id="huge"
+    ),
+    pytest.param(
+        {"vary": {"signal.params.since": [date(2024, 1, 2)]}},
+        r"signal\.params\.since: .*date .*in quotes",
+        id="a_date",
     ),
     pytest.param({"kind": "gird"}, r"kind: .*'grid', 'random' or 'optuna'", id="kind"),
     pytest.param({"kind": "random"}, r"random needs trials and seed", id="draws_without_number"),
