@@ -10,7 +10,7 @@ import numpy as np
 
 from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.market.errors import StrategyError
-from quant_assets.optimization.strategy_keys import spread_out, with_values
+from quant_assets.optimization.strategy_keys import spread_out, value_at, with_values
 from quant_assets.optimization.sweep_spec import Choice, Range, SweepSpec
 from quant_assets.signals.strategy import Strategy
 
@@ -120,8 +120,19 @@ def checked_cells(
     """Yield a cell for each combination that keeps the constraints; its number counts all."""
     for number, chosen in enumerate(values):
         made = with_values(base, chosen)
-        if spec.allows(made):
+        if keeps_constraints(spec, made):
             yield check_cell(spec, number, chosen, made)
+
+
+def keeps_constraints(spec: SweepSpec, made: Mapping[str, Any]) -> bool:
+    """Whether a cell's values keep all constraints; a key that is left out has its default."""
+    if all(value_at(made, key) is not None for key in spec.compared_keys):
+        return spec.allows(made)
+    try:
+        whole = Strategy.parse({**made, "name": spec.name}).model_dump(mode="json")
+    except StrategyError:
+        return spec.allows(made)
+    return spec.allows(whole)
 
 
 def check_cell(
@@ -153,7 +164,7 @@ def random_values(spec: SweepSpec, base: Mapping[str, Any]) -> Iterator[dict[str
             return
         drawn = {key: _draw(spec.vary[key], draws.random()) for key in sorted(spec.vary)}
         told = digest_of(drawn)
-        if told not in seen and spec.allows(with_values(base, drawn)):
+        if told not in seen and keeps_constraints(spec, with_values(base, drawn)):
             seen.add(told)
             yield {key: drawn[key] for key in spec.vary}
 

@@ -239,6 +239,12 @@ class SweepSpec(Frozen):
         """Return the spec as JSON values; `parse` reads them back."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
+    @property
+    def compared_keys(self) -> set[str]:
+        """Keys of a strategy that the constraints compare."""
+        left = {key for key, _, _ in self.constraints}
+        return left | {right for _, op, right in self.constraints if _stands_for_a_value(op, right)}
+
     def allows(self, values: Mapping[str, Any]) -> bool:
         """Whether a strategy's values, as keys within keys, keep all constraints.
 
@@ -285,13 +291,18 @@ def _check_key(key: str) -> None:
         raise ValueError(f"{key}: no key of a strategy{nearest_strategy_key(key)}")
 
 
+def _stands_for_a_value(operator: str, right: Any) -> bool:
+    """Whether the right side of a constraint is a key, and not a value itself."""
+    is_key = isinstance(right, str) and is_strategy_key(right)
+    return is_key and ("." in right or operator not in _EQUALITIES)
+
+
 def _holds(values: Mapping[str, Any], key: str, operator: str, right: Any) -> bool:
     """Whether one constraint holds."""
     left = value_at(values, key)
-    is_equality = operator in _EQUALITIES
-    if isinstance(right, str) and is_strategy_key(right) and ("." in right or not is_equality):
+    if _stands_for_a_value(operator, right):
         right = value_at(values, right)
-    if is_equality:
+    if operator in _EQUALITIES:
         return bool((left == right) == (operator == "=="))
     try:
         return bool(

@@ -10,7 +10,13 @@ from typing import Any
 
 from quant_assets.lineage.fingerprint import canonical_json
 from quant_assets.market.errors import InputError
-from quant_assets.optimization.search_space import Cell, check_cell, count_cells, spread_base
+from quant_assets.optimization.search_space import (
+    Cell,
+    check_cell,
+    count_cells,
+    keeps_constraints,
+    spread_base,
+)
 from quant_assets.optimization.strategy_keys import with_values
 from quant_assets.optimization.sweep_spec import Range, SweepSpec
 from quant_assets.storage.job_queue import JobQueue
@@ -78,7 +84,7 @@ class Proposer:
     def _cell(self, number: int, values: Mapping[str, Any]) -> Cell:
         """Return a proposal as a cell; one that breaks a constraint is invalid."""
         made = with_values(self._base, values)
-        if not self._spec.allows(made):
+        if not keeps_constraints(self._spec, made):
             return Cell(number, values, None, "it breaks a constraint")
         return check_cell(self._spec, number, values, made)
 

@@ -178,6 +178,29 @@ def test_constraints_compare_keys_with_keys_or_values(constraint: list[Any], kep
     assert sum(allowed) == kept
 
 
+@pytest.mark.parametrize(
+    ("constraint", "kept"),
+    [
+        (["execution.realism", "==", "spread"], [0.01, 0.02]),
+        (["execution.realism", "!=", "spread"], []),
+        (["max_leverage", ">", "exits.stop"], [0.01, 0.02]),
+        (["exits.stop", "<", "execution.participation"], [0.01, 0.02]),
+        (["exits.target", "<", 1], []),
+    ],
+)
+@pytest.mark.parametrize("drawn", [{}, {"kind": "random", "trials": 2, "seed": 1}])
+def test_a_key_that_is_left_out_is_compared_by_its_default(
+    constraint: list[Any], kept: list[float], drawn: dict[str, Any]
+) -> None:
+    """Whether a base writes a default down decides no cell; what has no value breaks as before."""
+    one = spec(vary={"exits.stop": [0.01, 0.02]}, constraints=[constraint], **drawn)
+    if not kept:
+        with pytest.raises(StrategyError, match="every cell breaks one"):
+            sweep_cells(one, BASE)
+        return
+    assert sorted(cell.values["exits.stop"] for cell in sweep_cells(one, BASE)) == kept
+
+
 def test_a_base_is_not_changed_by_its_cells() -> None:
     """Cells share what they do not change, and change only their own."""
     base = BASE | {"model": {"params": {}}}
