@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import dagster as dg
@@ -30,17 +30,20 @@ from quant_assets.defs.selection import (
 from quant_assets.observe.progress import Reported, listening
 from quant_assets.settings.model import PartitionGrain
 from quant_assets.signals.strategy import Strategy
-from quant_assets.workflows.plan_contracts import contracts_of
+from quant_assets.workflows.plan_contracts import BY_CONTRACT, contracts_of
+from quant_assets.workflows.plan_strategies import BY_STRATEGY
 from quant_assets.workflows.ranges import DROPPED, Outcome, decide
-from quant_assets.workflows.recipe import BROKEN, Key
+from quant_assets.workflows.recipe import BROKEN, Key, Status
 from quant_assets.workflows.recipes.register import recipes
 from quant_assets.workflows.strategies import strategies
-from quant_assets.workflows.strategy_model import training_entries
+from quant_assets.workflows.strategy_model import stored_model, training_entries
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
 Tell = Callable[[str, str, str, int, int], None]
 """Called with asset, status, partition, place and total as the work goes on."""
+
+NOT_RUN = "fresh, not run"
 
 _INTERRUPTS = ("KeyboardInterrupt", dg.DagsterExecutionInterruptedError.__name__)
 
@@ -112,17 +115,54 @@ def materialize(
         for wave, turn in ((part, turn) for part in parts for turn in turns_of(part, ranges)):
             register(instance, workspace)
             requests = _requests(workspace, wave, turn, names)
-            if wave.kind == "ranges":
-                kept = {one: _if_fresh(workspace, instance, one, tell) for one in requests}
-                yield from (result for result in kept.values() if result)
-                requests = [one for one in requests if kept[one] is None]
+            known = _Standing(workspace, instance, wave.kind)
+            kept = {one: known.result(one, tell) for one in requests}
+            yield from (result for result in kept.values() if result)
+            requests = [one for one in requests if kept[one] is None]
             yield from _run_all(requests, instance, crew, tell)
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """Says of which requests nothing needs a run: all is fresh, and Dagster knows of it."""
+
+    workspace: Workspace
+    instance: dg.DagsterInstance
+    kind: str
+
+    def result(self, request: RunRequest, tell: Tell) -> RunResult | None:
+        """Return the result of a request that needs no run; None where it needs one."""
+        if self.kind == "ranges":
+            return _if_fresh(self.workspace, self.instance, request, tell)
+        name = request.partition
+        if name is None or not all(self._stands(asset, name) for asset in request.assets):
+            return None
+        for asset in request.assets:
+            tell(asset, Status.KEPT.value, name, 1, 1)
+        counts = {Status.KEPT.value: len(request.assets)}
+        return RunResult(request, success=True, message=NOT_RUN, counts=counts)
+
+    def _stands(self, asset: str, name: str) -> bool:
+        """Whether the partition of a strategy or contract would come out as it is."""
+        if name not in self.instance.get_materialized_partitions(dg.AssetKey(asset)):
+            return False
+        if self.kind == "contracts":
+            return BY_CONTRACT[asset](self.workspace, name) is None
+        # A model that is listed may be torn: then it is made again.
+        if asset == "model" and stored_model(self.workspace, name) is None:
+            return False
+        return BY_STRATEGY[asset](self.workspace, self._strategies[name]) is None
+
+    @cached_property
+    def _strategies(self) -> dict[str, Strategy]:
+        """Strategies with bars, by name."""
+        return strategies(self.workspace)
 
 
 def _if_fresh(
     workspace: Workspace, instance: dg.DagsterInstance, request: RunRequest, tell: Tell
 ) -> RunResult | None:
-    """Return the result of a range that needs no run: all is fresh, and Dagster knows of it."""
+    """Return the result of a range that needs no run."""
     view = LakeView(workspace)
     keys = request.keys(workspace.settings.partitions.grain)
     outcomes: list[tuple[str, Outcome]] = []
@@ -139,7 +179,7 @@ def _if_fresh(
     for place, (asset, outcome) in enumerate(outcomes, start=1):
         tell(asset, outcome.status.value, str(outcome.key), (place - 1) % len(keys) + 1, len(keys))
     counts = Counter(outcome.status.value for _, outcome in outcomes)
-    return RunResult(request, success=True, message="fresh, not run", counts=dict(counts))
+    return RunResult(request, success=True, message=NOT_RUN, counts=dict(counts))
 
 
 def _requests(
