@@ -63,8 +63,12 @@ def daily_figures(bars: pl.DataFrame, *, target_sessions: int | None) -> pl.Data
 
 
 def sessions_a_year(asset_class: str) -> float:
-    """Return sessions a year: 365 for crypto, 260 weekdays for FX and metals, else 252."""
-    return {"crypto": 365.0, "fx": 260.0, "metal": 260.0}.get(asset_class, 252.0)
+    """Return sessions a year of a class's calendar: what turns figures a session into a year's.
+
+    Currencies and spot metals open on Sunday evening, which is a session of its own; futures trade
+    on most holidays of the stock exchange.
+    """
+    return {"crypto": 365.0, "fx": 311.0, "metal": 311.0, "future": 258.0}.get(asset_class, 252.0)
 
 
 def _deviation(values: Sequence[float]) -> float:

@@ -71,6 +71,8 @@ from quant_assets.execution.reasons import (
     LIQUIDITY,
 )
 
+_STEP_SLACK = 1e-6
+
 
 @njit(cache=True, nogil=True)
 def most_of_bar(number: int, row: int, market: Market, mine: Holdings, rules: np.ndarray) -> float:
@@ -108,7 +110,8 @@ def take(
     whole, real, cost = mine[WHOLE], mine[REAL], mine[COST]
     side, entry = whole[number, HELD_SIDE], real[number, ENTRY_PRICE]
     left = real[number, HELD_QTY] - real[number, OUT_QTY]
-    part = min(left, most)
+    # Parts of a fractional step do not add up to the bit: what differs by less is no rest.
+    part = left if most >= left - _STEP_SLACK * cost[number, STEP] else most
     if part < left and whole[number, LEAVING] == 0:
         book[UNFILLED][LIQUIDITY] += 1
     is_limit = code == TARGET and whole[number, LEAVING] == 0

@@ -21,6 +21,7 @@ from quant_assets.backtests.columns import (
     LEAVES,
     LEAVING,
     MARKS,
+    MAY_ENTER,
     MULTIPLIER,
     N_AT,
     N_OF,
@@ -46,7 +47,7 @@ from quant_assets.backtests.columns import (
 )
 from quant_assets.backtests.position_kernels import freeze, mark, meet_bar
 from quant_assets.backtests.size_kernels import order_qty
-from quant_assets.execution.reasons import FILLED, REASONS
+from quant_assets.execution.reasons import FILLED, REASONS, SESSION_CLOSED
 
 _N_REASONS = len(REASONS)
 
@@ -105,6 +106,7 @@ def walk_bars(
                 freeze(number, row, market, mine, rules, book)
             else:
                 meet_bar(number, row, market, mine, rules, book)
+            _refuse_late(number, row, market, mine, book)
             mark(number, row, market, mine)
         n_new += _decide(number, row, market, mine, rules)
         if row == n_rows - 1 or group[row + 1] != group[row]:
@@ -140,6 +142,17 @@ def _decide(number: int, row: int, market: Market, mine: Holdings, rules: np.nda
     whole[number, ARRIVES] = market[STAMPS][row, ARRIVAL]
     whole[number, IS_NEW] = 1
     return 1
+
+
+@njit(cache=True, nogil=True)
+def _refuse_late(number: int, row: int, market: Market, mine: Holdings, book: Book) -> None:
+    """Cancel an order that is still on its way where a stretch ends or begins: it is of another."""
+    whole = mine[WHOLE]
+    if market[MARKS][row, MAY_ENTER] != 0:
+        return
+    book[UNFILLED][SESSION_CLOSED] += whole[number, ASKED] != 0
+    whole[number, ASKED] = 0
+    whole[number, LEAVES] = 0
 
 
 @njit(cache=True, nogil=True)

@@ -238,7 +238,8 @@ def _enter(
     if qty <= 0.0:
         return
     side = whole[number, ASKED]
-    slip = slip_of(number, row, mid, 0.0, qty, market, mine, rules)
+    # What the bar gave before was an exit to the same side: a reversal is one order to the market.
+    slip = slip_of(number, row, mid, real[number, TAKEN], qty, market, mine, rules)
     price = fill_price(mid, cost[number, HALF], side) + side * slip
     whole[number, HELD_SIDE] = side
     whole[number, FROM_SIGNAL] = whole[number, ASKED_AT]

@@ -188,5 +188,5 @@ def _rules(plan: Strategy, one: Instrument) -> Rules:
         amount=getattr(risk, "annual", getattr(risk, "share", getattr(risk, "fraction", 0.0))),
         cap=getattr(risk, "cap", 1.0),
         sessions=getattr(risk, "sessions", 20),
-        year=252.0,
+        year=258.0 if one.asset_class is AssetClass.FUTURE else 252.0,
     )

@@ -290,7 +290,7 @@ class SlowBacktest:
             self.refuse("liquidity")
         if qty <= 0:
             return
-        slip = self.slip(row, mid, 0.0, qty)
+        slip = self.slip(row, mid, self.taken, qty)
         p = Held(side, order.signal, qty, mid + side * (rules.half + slip), n, at_ns)
         p.late, p.slip = side * (mid - row["o"]) * qty, slip * qty
         self.held[s] = p
