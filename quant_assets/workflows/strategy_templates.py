@@ -12,7 +12,10 @@ from quant_assets.optimization.sweep_spec import SweepSpec
 from quant_assets.signals.built_in import default_strategy
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.writers.files import replace_file
+from quant_assets.workflows.recipes.neighbours import landed_sessions
 from quant_assets.workflows.strategies import FOLDER, research_groups
+from quant_assets.workflows.strategy_check import check_strategy
+from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
 KINDS = ("model", "sma_cross", "random", "python", "sweep")
@@ -83,12 +86,14 @@ def new_strategy(
     kind
         One of `KINDS`; `python` also writes a class to begin with.
     symbol
-        Symbol to trade, with bars to research on; None takes the first by name.
+        Symbol to trade, with bars to research on; None takes the first by name, for a model the
+        first with sessions enough to learn from.
 
     Raises
     ------
     StrategyError
-        If the kind is unknown, the symbol has no bars, or a file of that name is there already.
+        If the kind is unknown, the symbol has no bars, or too few sessions for a model, or a file
+        of that name is there already.
     """
     if kind not in KINDS:
         raise StrategyError(
@@ -96,7 +101,7 @@ def new_strategy(
             found=f"kinds are {', '.join(KINDS)}",
             remedy="Choose one of them with --kind.",
         )
-    chosen, timeframe = _traded(workspace, symbol)
+    chosen, timeframe = _traded(workspace, kind, symbol)
     folder = workspace.root / FOLDER
     texts = {folder / file: text for file, text in _texts(workspace, name, kind, chosen, timeframe)}
     for path in texts:
@@ -123,7 +128,7 @@ def _texts(
         yield f"{name}.yaml", _SWEEP_HEAD.format(name=name) + _yaml(values)
         return
     values = _values(workspace, name, kind, symbol, timeframe)
-    Strategy.parse(values)
+    check_strategy(workspace, Strategy.parse(values))
     yield f"{name}.yaml", _HEAD.format(name=name) + _yaml(values)
     if kind == "python":
         yield f"{name}.py", _RULE_FILE
@@ -134,7 +139,7 @@ def _write_text(text: str, staged: Path) -> None:
     staged.write_text(text, encoding="utf-8")
 
 
-def _traded(workspace: Workspace, symbol: str | None) -> tuple[str, str]:
+def _traded(workspace: Workspace, kind: str, symbol: str | None) -> tuple[str, str]:
     """Return a symbol with research bars, and its timeframe."""
     there = sorted(research_groups(workspace))
     found = [pair for pair in there if symbol in {None, pair[0]}]
@@ -145,7 +150,16 @@ def _traded(workspace: Workspace, symbol: str | None) -> tuple[str, str]:
             remedy="Land its files and make its bars first: quant ingest FILE, then quant"
             " materialize bars.",
         )
-    return found[0]
+    view = LakeView(workspace)
+    taught = [pair for pair in found if kind == "model" and _can_teach(view, *pair)]
+    return (taught or found)[0]
+
+
+def _can_teach(view: LakeView, symbol: str, timeframe: str) -> bool:
+    """Whether a symbol has sessions enough for the folds of a new model."""
+    usual = default_strategy(view.workspace.instrument(symbol).asset_class, timeframe)
+    splits = usual.learning.splits
+    return len(landed_sessions(view, symbol)) >= splits.min_train_sessions + splits.n_folds
 
 
 def _values(

@@ -1,5 +1,6 @@
 """A week of a currency pair with all that a sweep reads, and strategies to be varied."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from quant_assets_tests.defs.automation.market import sessions, write_csv
 
 SYMBOL = "EURUSD"
 DAYS = sessions(date(2024, 1, 8), date(2024, 1, 14))
-KEYS = [Key(SYMBOL, day) for day in DAYS]
 
 CROSS: dict[str, Any] = {
     "name": "cross",
@@ -39,13 +39,16 @@ LEARNER: dict[str, Any] = default_strategy("fx", "15m").to_mapping() | {
 UPSTREAM = tuple(n for n in recipes() if n not in {"training_set", "predictions", "signals"})
 
 
-def make(workspace: Workspace, *assets: str) -> None:
+def make(
+    workspace: Workspace, *assets: str, symbol: str = SYMBOL, days: Sequence[date] = DAYS
+) -> None:
     """Make some assets of all sessions; models before their predictions."""
+    keys = [Key(symbol, day) for day in days]
     for asset in assets:
         if asset == "predictions":
             for one in (one for one in strategies(workspace).values() if one.learns):
                 train_model_task(workspace, one)
-        outcomes = list(make_range(workspace, recipes()[asset], KEYS))
+        outcomes = list(make_range(workspace, recipes()[asset], keys))
         bad = [one.reason for one in outcomes if one.status in {Status.FAILED, Status.SKIPPED}]
         assert not bad
 
