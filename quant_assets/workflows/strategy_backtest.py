@@ -161,17 +161,19 @@ def _stored(workspace: Workspace, strategy: Strategy, trial_id: str) -> StoredBa
 def stored_result(workspace: Workspace, strategy: Strategy, stored: StoredBacktest) -> Result:
     """Read a stored backtest back as the result that it was."""
     found = strategy_histories(LakeView(workspace), strategy)
+    realism = Realism(stored.trial.realism)
     return Result(
         trades=workspace.lake.read(stored.trades),
         equity=workspace.lake.read(stored.equity),
         metrics=dict(stored.trial.metrics),
         run_hash=stored.trial.trial_id,
-        realism=Realism(stored.trial.realism),
+        realism=realism,
         costs={
             symbol: costs_of(
                 workspace.instrument(symbol),
                 strategy.execution,
                 closes=history.bars["close"].to_numpy(),
+                realism=realism,
             )
             for symbol, history in found.by_symbol.items()
         },

@@ -13,7 +13,11 @@ from quant_assets.storage.sweep_store import CellRow, SweepStore
 from quant_assets.workflows.ingest import ingest_files
 from quant_assets.workflows.pages import tear_sheet_html, write_tear_sheet
 from quant_assets.workflows.strategies import strategy
-from quant_assets.workflows.strategy_backtest import StoredBacktest, run_simulation
+from quant_assets.workflows.strategy_backtest import (
+    StoredBacktest,
+    run_simulation,
+    stored_result,
+)
 from quant_assets.workflows.tear_sheet_inputs import (
     sweep_stability,
     trade_regimes,
@@ -154,3 +158,16 @@ def job(number: int, trial_id: str) -> dict[str, object]:
         "code_version": "c", "state": JobState.COMPLETED, "attempts": 1, "is_suspect": False,
         "lost": 0, "trial_id": trial_id, "message": "",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("level", ["ideal", "latency"])
+def test_a_result_read_back_states_the_costs_that_it_was_charged(workspace, level):
+    """At realism ideal nothing was paid, and the page must not say half a spread."""
+    plan = strategy(workspace, "cross")
+    execution = plan.execution.model_copy(update={"realism": level})
+    other = plan.model_copy(update={"execution": execution})
+    stored = run_simulation(workspace, other)
+    result = stored_result(workspace, other, stored)
+    [paid] = result.costs.values()
+    units = result.trades["qty"].sum() * workspace.instrument(SYMBOL).multiplier
+    assert result.trades["spread_cost"].sum() == pytest.approx(2.0 * paid.half_spread * units)
