@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -303,8 +304,14 @@ class Strategy(Frozen):
 
 def _at_default(value: Frozen, keys: Iterable[str]) -> set[str]:
     """Return the keys of a value that stand at their default."""
-    fields = type(value).model_fields
-    return {key for key in keys if getattr(value, key) == fields[key].get_default()}
+    defaults = _defaults(type(value))
+    return {key for key in keys if getattr(value, key) == defaults[key]}
+
+
+@cache
+def _defaults(model: type[Frozen]) -> dict[str, Any]:
+    """Return the defaults of a model's keys; pydantic copies each anew whenever it is asked."""
+    return {key: field.get_default() for key, field in model.model_fields.items()}
 
 
 def _fault(detail: Mapping[str, Any]) -> str:
