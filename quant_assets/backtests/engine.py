@@ -18,8 +18,7 @@ from quant_assets.execution.reasons import REASONS
 from quant_assets.lineage.fingerprint import content_version, digest_of
 from quant_assets.market.errors import StrategyError
 from quant_assets.market.instruments import Instrument
-from quant_assets.market.timeframes import Timeframe
-from quant_assets.models.labels import crosses_sessions
+from quant_assets.market.timeframes import Timeframe, crosses_sessions
 from quant_assets.signals.strategy import Strategy
 
 

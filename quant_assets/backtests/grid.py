@@ -32,8 +32,7 @@ from quant_assets.execution.costs import Costs, Realism, costs_of
 from quant_assets.execution.kernels import SIGNAL
 from quant_assets.market.errors import StrategyError
 from quant_assets.market.instruments import Instrument
-from quant_assets.market.timeframes import Timeframe
-from quant_assets.models.labels import crosses_sessions
+from quant_assets.market.timeframes import Timeframe, crosses_sessions
 from quant_assets.signals.build import fixed_prices, segment_starts
 from quant_assets.signals.kernels import running_sums
 from quant_assets.signals.sizing import FixedSize

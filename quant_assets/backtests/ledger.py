@@ -9,7 +9,8 @@ from quant_assets.backtests import columns as col
 from quant_assets.backtests.schema import EQUITY, TRADE_SIDES, TRADES
 from quant_assets.backtests.timeline import Timeline
 from quant_assets.execution.costs import REALISM_LEVELS, Costs, Realism
-from quant_assets.execution.fills import EXIT_REASONS, REASON_OF_CODE
+from quant_assets.execution.fills import REASON_OF_CODE
+from quant_assets.execution.reasons import EXIT_REASONS
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.timeframes import Timeframe
 from quant_assets.signals.strategy import Strategy

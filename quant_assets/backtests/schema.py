@@ -3,7 +3,7 @@
 import dataframely as dy
 
 from quant_assets.execution.costs import REALISM_LEVELS
-from quant_assets.execution.fills import EXIT_REASONS
+from quant_assets.execution.reasons import EXIT_REASONS
 from quant_assets.market.columns import choice, day, instant, real, word
 from quant_assets.market.tables import Grain, Table
 

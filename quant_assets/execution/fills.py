@@ -19,9 +19,6 @@ from quant_assets.execution.kernels import (
     fill_price,
 )
 
-EXIT_REASONS = ("target", "stop", "time", "signal", "close", "halt")
-"""Why a position ended, as stored."""
-
 REASON_OF_CODE = {
     TARGET: "target",
     STOP: "stop",

@@ -76,3 +76,6 @@ COLLAR = code_of(Reason.COLLAR)
 BAD_SIZE = code_of(Reason.BAD_SIZE)
 BAD_PRICE = code_of(Reason.BAD_PRICE)
 EXPIRED = code_of(Reason.EXPIRED)
+
+EXIT_REASONS = ("target", "stop", "time", "signal", "close", "halt")
+"""Why a position ended, as stored."""

@@ -59,3 +59,12 @@ class Timeframe:
 
     def __str__(self) -> str:
         return self.name
+
+
+def crosses_sessions(asset_class: str, timeframe: Timeframe) -> bool:
+    """Return whether a position may be held into the next session.
+
+    FX, crypto and futures may; equities are cut at their close, save on daily bars, where one bar
+    is one session and nothing would be left.
+    """
+    return asset_class != "equity" or timeframe.is_daily

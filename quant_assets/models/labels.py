@@ -33,15 +33,6 @@ class _Decided(NamedTuple):
     value: np.ndarray
 
 
-def crosses_sessions(asset_class: str, timeframe: Timeframe) -> bool:
-    """Return whether a position may be held into the next session.
-
-    FX, crypto and futures may; equities are cut at their close, save on daily bars, where one bar
-    is one session and nothing would be left.
-    """
-    return asset_class != "equity" or timeframe.is_daily
-
-
 def refuse_long_horizon(n_bars: int, spec: LabelSpec, *, symbol: str) -> None:
     """Raise where no label of a symbol can reach its horizon.
 

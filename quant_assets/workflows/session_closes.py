@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from quant_assets.lineage.fingerprint import digest_of
-from quant_assets.market.timeframes import Timeframe
-from quant_assets.models.labels import crosses_sessions
+from quant_assets.market.timeframes import Timeframe, crosses_sessions
 from quant_assets.workflows.recipes.neighbours import BARS
 from quant_assets.workflows.workspace import Workspace
 
@@ -17,8 +16,8 @@ def closes_versions(workspace: Workspace, inputs: Iterable[str]) -> dict[str, st
     Parameters
     ----------
     inputs
-        Names of lake entries. Bars of any length name the sessions, each once; symbols whose positions are held into the
-        next session have no closes.
+        Names of lake entries. Bars of any length name the sessions, each once; symbols whose
+        positions are held into the next session have no closes.
     """
     days: dict[str, set[str]] = defaultdict(set)
     for name in inputs:

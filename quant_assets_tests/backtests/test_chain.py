@@ -12,9 +12,9 @@ from quant_assets.lineage.fingerprint import content_version
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import TrainingError
 from quant_assets.market.instruments import AssetClass
-from quant_assets.market.timeframes import Timeframe
+from quant_assets.market.timeframes import Timeframe, crosses_sessions
 from quant_assets.models.dataset import build_training_set
-from quant_assets.models.labels import crosses_sessions, label_session
+from quant_assets.models.labels import label_session
 from quant_assets.models.prediction import predict_session
 from quant_assets.models.trained import TrainedModel
 from quant_assets.optimization.leaderboard import build_leaderboard

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant_assets.market.errors import TrainingError
-from quant_assets.market.timeframes import Timeframe
+from quant_assets.market.timeframes import Timeframe, crosses_sessions
 from quant_assets.models.label_spec import LabelSpec
-from quant_assets.models.labels import crosses_sessions, refuse_long_horizon
+from quant_assets.models.labels import refuse_long_horizon
 from quant_assets_tests.models.label_bars import BAR, OPEN_NS, bars_of, label, sides_of
 
 

@@ -1,6 +1,9 @@
 """Sweeps on a lake: each cell is a trial, computed once, whoever asks for it and by what name."""
 
+import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -108,6 +111,24 @@ def test_a_sweep_by_processes_gives_the_trials_of_its_strategies(workspace: Work
     assert "signal.fast" in text
     page.write_text("kept")
     assert sweep_page(workspace, spec(), ranked).read_text() == "kept"
+
+
+def test_a_finished_sweep_imports_nothing_that_it_has_no_use_for(workspace: Workspace) -> None:
+    """It is looked at in two seconds, and numba alone takes a good part of one to import."""
+    queued(workspace, spec())
+    worked(workspace)
+    workspace.root.joinpath("crosses.yaml").write_text(json.dumps(spec().to_mapping()))
+    code = (
+        "import sys; from quant_assets.cli.main import app;"
+        "app(['sweep', sys.argv[1], '--json'], standalone_mode=False);"
+        "print({'numba', 'scipy', 'pandas', 'dagster', 'sklearn', 'plotly'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", code, str(workspace.root / "crosses.yaml")]
+    environment = os.environ | {"QUANT_DATA": str(workspace.root)}
+    for last in ("", "set()"):  # the first run writes the page
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        assert "0 trials executed" in ran.stderr
+        assert ran.stdout.splitlines()[-1].endswith(last)
 
 
 def test_a_trial_is_never_run_twice_in_a_later_sweep(workspace: Workspace) -> None:

@@ -4,10 +4,10 @@ from typing import Any
 
 import polars as pl
 
-from quant_assets.market.timeframes import Timeframe
+from quant_assets.market.timeframes import Timeframe, crosses_sessions
 from quant_assets.models.dataset import build_training_set, feature_columns
 from quant_assets.models.label_spec import LabelSpec
-from quant_assets.models.labels import crosses_sessions, label_session
+from quant_assets.models.labels import label_session
 from quant_assets.models.schema import training_set_table
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
