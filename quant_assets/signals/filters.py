@@ -13,7 +13,8 @@ class ConfirmSpec(Frozen):
     Parameters
     ----------
     table
-        `predictions`: its model's probability of the same side must reach `threshold`.
+        `predictions`: its model's probability of the same side must reach `threshold`; a short
+        is confirmed by predictions that speak of shorts, those of a meta-label.
         `signals`: it must ask for the same side.
     name
         Strategy whose rows of that table are read; a bar that has none is not confirmed.

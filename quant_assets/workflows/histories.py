@@ -8,6 +8,7 @@ import polars as pl
 
 from quant_assets.backtests.history import SymbolHistory
 from quant_assets.execution.halts import halts_of_status
+from quant_assets.execution.reasons import Reason
 from quant_assets.lineage.fingerprint import content_version
 from quant_assets.lineage.records import Origin
 from quant_assets.market.errors import StrategyError
@@ -169,7 +170,10 @@ def _halts(view: LakeView, entries: list[Entry]) -> pl.DataFrame | None:
     for entry in entries:
         bounds = view.workspace.calendar(entry.symbol).bounds(entry.day)
         parts.append(halts_of_status(view.read(entry), session_end_ns=bounds.next_start_ns))
-    return pl.concat(parts) if parts else None
+    if not parts:
+        return None
+    # When a market is closed its calendar says; a halt takes the whole bar that it meets.
+    return pl.concat(parts).filter(pl.col("reason") != Reason.SESSION_CLOSED.value)
 
 
 def _closes(workspace: Workspace, symbol: str, entries: list[Entry]) -> dict[date, int]:

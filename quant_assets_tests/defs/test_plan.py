@@ -156,7 +156,8 @@ def test_each_asset_says_its_own_reason(root: Root) -> None:
     assert _would_run(root.plan()) == {}
     _write_strategy(data / "strategies" / "fx.yaml", threshold=0.45)
     plan = root.plan()
-    assert plan["backtest"].reasons == {"parameters changed": 1}
+    assert set(plan["signals"].reasons) == {"parameters changed"}
+    assert plan["backtest"].reasons == {"input would be made": 1}
     assert root.make() == _would_run(plan)
     assert _would_run(root.plan()) == {}
 
