@@ -18,7 +18,7 @@ _STEP_S = {True: 0.2, False: 5.0}
 class SweepProgress:
     """How far a sweep is, on stderr: one line on a terminal that is written over, else lines.
 
-    `executed` is how many trials ended since the first look.
+    `executed` is how many trials ended while the sweep was waited for.
     """
 
     def __init__(self, sweep: str) -> None:
@@ -26,8 +26,6 @@ class SweepProgress:
         self._is_live = sys.stderr.isatty()
         self._began = time.monotonic()
         self._told = 0.0
-        self._first: int | None = None
-        self._known_total = 0
         self.executed = 0
 
     def __enter__(self) -> Self:
@@ -42,12 +40,10 @@ class SweepProgress:
         if self._is_live and self._told:
             sys.stderr.write("\n")
 
-    def watch(self, counts: "Counts") -> None:
-        """Take in how many jobs stand where, and now and then say so."""
+    def watch(self, counts: "Counts", executed: int) -> None:
+        """Take in how many jobs stand where and how many were run, and now and then say so."""
         ended = counts.total - counts.open
-        if self._first is None:
-            self._first = ended
-        self.executed = ended - self._first
+        self.executed = executed
         now = time.monotonic()
         if not counts.open or now - self._told < _STEP_S[self._is_live]:
             return

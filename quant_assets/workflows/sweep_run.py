@@ -19,8 +19,8 @@ from quant_assets.workflows.sweep_worker import worker_name
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
 
-Watch = Callable[[Counts], None]
-"""Told now and then how many jobs of the sweep stand where."""
+Watch = Callable[[Counts, int], None]
+"""Told now and then how many jobs of the sweep stand where, and how many ended by its waiting."""
 
 Answer = TypeVar("Answer")
 
@@ -55,7 +55,8 @@ class Crew:
     command: Sequence[str]
     size: int
     patience_s: float = 120.0
-    watch: Watch = lambda _: None
+    watch: Watch = lambda _counts, _executed: None
+    _executed: int = 0
     _children: list[_Child] = field(default_factory=list)
     _deaths: int = 0
     _ended: int = 0
@@ -71,11 +72,16 @@ class Crew:
         StateError
             If the database is gone for longer than the patience.
         """
+        # A sweep that grows has more that ended before, each time that it is waited for.
+        before: int | None = None
         with tempfile.TemporaryDirectory(prefix="quant-sweep-") as folder:
             while True:
                 counts = self._patiently(lambda: self.queue.counts(self.sweep))
-                self.watch(counts)
+                ended = counts.total - counts.open
+                before = ended if before is None else before
+                self.watch(counts, self._executed + ended - before)
                 if not counts.open:
+                    self._executed += ended - before
                     return counts
                 self._note_progress(counts)
                 self._bury(counts)
@@ -148,7 +154,7 @@ def run_sweep(
     command: Sequence[str],
     workers: int,
     retry: bool = False,
-    watch: Watch = lambda _: None,
+    watch: Watch = lambda _counts, _executed: None,
 ) -> Queued:
     """Queue a sweep's cells and wait until all are computed; what was computed before is not again.
 

@@ -14,6 +14,7 @@ from quant_assets.workflows.configuration import ConfigurationRunner
 from quant_assets.workflows.proposals import ROUND, Proposer
 from quant_assets.workflows.sweep import Queued, ranked_cells
 from quant_assets.workflows.sweep_jobs import Reads, sweep_code_version
+from quant_assets.workflows.sweep_run import run_sweep
 from quant_assets.workflows.sweep_worker import Worker, WorkerRules
 from quant_assets.workflows.view import LakeView
 from quant_assets.workflows.workspace import Workspace
@@ -95,3 +96,22 @@ def test_without_optuna_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(InputError, match=r"Optuna is not installed\. Install the extra"):
         proposed(Workspace.open(tmp_path / "data"), n_workers=1)
+
+
+def test_what_is_run_again_executes_nothing(landed: Path, tmp_path: Path) -> None:
+    """The trials of a later round were not run because they come to be known later."""
+    shutil.copytree(landed, tmp_path / "data")
+    workspace = Workspace.open(tmp_path / "data")
+    told, _ = proposed(workspace, n_workers=1)
+    seen: list[int] = []
+    nobody = [sys.executable, "-c", "import sys; sys.exit('no worker was wanted')"]
+    again = run_sweep(
+        workspace,
+        SPEC,
+        command=nobody,
+        workers=1,
+        watch=lambda _counts, executed: seen.append(executed),
+    )
+    assert again.known == told.new > ROUND
+    assert seen == [0, 0]
+    workspace.state.close()
