@@ -86,6 +86,8 @@ def _overrides(source: str, text: str) -> SessionOverrides:
 def load_instruments(user_file: Path | None = None) -> InstrumentBook:
     """Return the package's instruments, with the user's file on top.
 
+    A book is built once for each content of the files.
+
     Parameters
     ----------
     user_file
@@ -97,7 +99,12 @@ def load_instruments(user_file: Path | None = None) -> InstrumentBook:
         If the user's file is not there, is no YAML mapping, or holds a wrong key or value.
     """
     files = [INSTRUMENTS_FILE] if user_file is None else [INSTRUMENTS_FILE, user_file]
-    texts = [(path.name, _read_text(path, "instruments")) for path in files]
+    return _book(tuple((path.name, _read_text(path, "instruments")) for path in files))
+
+
+@lru_cache(maxsize=8)
+def _book(texts: tuple[tuple[str, str], ...]) -> InstrumentBook:
+    """Return the instruments of files, each by name and text."""
     return InstrumentBook.from_mappings(
         *(_mapping_of(text, name, "instruments", key="instruments") for name, text in texts)
     )
