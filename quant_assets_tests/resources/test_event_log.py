@@ -13,6 +13,8 @@ from sqlalchemy.pool import QueuePool
 
 from quant_assets.resources.event_log import keep_engines
 
+QUIET = {"telemetry": {"enabled": False}}
+
 
 @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b", "c"]))
 def rows(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
@@ -31,7 +33,7 @@ def _as_before() -> Iterator[None]:
 def told(home: Path) -> list[tuple[str, str | None, object]]:
     """Return what a log tells of the asset, read by Dagster with engines of its own."""
     sqlite_event_log.create_engine = create_engine
-    with dg.DagsterInstance.local_temp(str(home)) as instance:
+    with dg.DagsterInstance.local_temp(str(home), overrides=QUIET) as instance:
         records = instance.fetch_materializations(rows.key, limit=100).records
         return [
             (one.run_id, one.partition_key, one.asset_materialization.metadata["asked"].value)
@@ -42,7 +44,7 @@ def told(home: Path) -> list[tuple[str, str | None, object]]:
 
 def make(home: Path) -> list[str]:
     """Run each partition on an instance and return the runs, the last one first."""
-    with dg.DagsterInstance.local_temp(str(home)) as instance:
+    with dg.DagsterInstance.local_temp(str(home), overrides=QUIET) as instance:
         runs = [dg.materialize([rows], instance=instance, partition_key=key) for key in "abc"]
     return [run.run_id for run in reversed(runs)]
 
@@ -81,7 +83,7 @@ def test_a_database_has_one_engine_however_often_it_is_asked(tmp_path):
 def test_no_connection_outlives_its_use(tmp_path):
     """Threads share an engine, not a connection; a closed instance holds no file open."""
     keep_engines()
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=QUIET) as instance:
         dg.materialize([rows], instance=instance, partition_key="a")
         found: list[int] = []
         ask = [
