@@ -22,7 +22,10 @@ def explain(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Walk from a trade to the row of the raw file that its prices come from, read again."""
+    """Walk from a trade to the row of the raw file that its prices come from, read again.
+
+    Ends with 1 where a price is not shown to be in its file, or the file is not there.
+    """
     from quant_assets.workflows.explain import explain_trades
     from quant_assets.workflows.workspace import Workspace
 
@@ -33,7 +36,7 @@ def explain(
         _print_json(one) if json else _print_steps(one)
     if not json:
         typer.echo(_closing(found))
-    if any(one.contradicts for one in found):
+    if not all(one.is_resolved for one in found):
         raise typer.Exit(1)
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 _NORMAL = NormalDist()
 _EULER = 0.577_215_664_901_532_9
+_HALF_NORMAL = 1.0 - 2.0 / math.pi
 
 
 def sharpe_variance(sharpe: float, *, skewness: float, kurtosis: float) -> float:
@@ -162,6 +163,13 @@ def luck_variance(*, n_returns: int, gained_variance: float) -> float:
 
 
 def gained_variance(sharpes: npt.NDArray[np.float64]) -> float:
-    """Return the sample's variance (n - 1) over the Sharpe ratios above 0; 0 below two."""
+    """Return the variance of worthless trials, as the Sharpe ratios above 0 tell it; 0 below two.
+
+    Notes
+    -----
+    The upper half of a normal distribution around 0 has 1 - 2 / pi of the whole's variance (Leone,
+    Nelson and Nottingham, The Folded Normal Distribution, Technometrics 3, 1961): the sample's
+    variance (n - 1) is divided by it.
+    """
     gained = sharpes[sharpes > 0.0]
-    return float(np.var(gained, ddof=1)) if gained.size > 1 else 0.0
+    return float(np.var(gained, ddof=1)) / _HALF_NORMAL if gained.size > 1 else 0.0

@@ -5,7 +5,7 @@ import polars as pl
 
 from quant_assets.backtests.metrics import METRIC_NAMES
 from quant_assets.execution.costs import REALISM_LEVELS
-from quant_assets.market.columns import choice, flag, real, word
+from quant_assets.market.columns import choice, day, flag, real, word
 from quant_assets.market.tables import Grain, Table
 
 TRIAL_STATES = ("pending", "running", "completed", "failed")
@@ -17,6 +17,13 @@ class TrialsSchema(dy.Schema):
     trial_id = word("SHA-256 over configuration, data versions and code version", key=True)
     strategy = word("name of the strategy")
     sweep = word("sweep that computed it first; null for a single backtest", nullable=True)
+    symbols = dy.List(
+        dy.String(nullable=False),
+        nullable=False,
+        metadata={"unit": "symbols", "meaning": "symbols that were tested on"},
+    )
+    first_session = day("first session tested on")
+    last_session = day("last session tested on")
     config = word("the strategy as canonical JSON")
     data_hash = word("SHA-256 over the data versions of all inputs")
     code_version = word("version of the code that computed it")
@@ -84,7 +91,7 @@ TRIALS = Table(
     levels=(),
     order=("trial_id",),
     grain=Grain.WHOLE,
-    version=2,
+    version=3,
 )
 LEADERBOARD = Table(
     name="leaderboard",

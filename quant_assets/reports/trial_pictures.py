@@ -119,6 +119,7 @@ def _draw_results(axes: Any, net: np.ndarray) -> None:
     """Draw how the results of trades are spread."""
     axes.set_title(f"{net.size:,} trades", fontsize=9)
     axes.set_xlabel("net result of a trade")
+    axes.set_ylabel("trades")
     axes.yaxis.get_major_locator().set_params(integer=True)
     if not net.size:
         axes.text(0.5, 0.5, "no trade", ha="center", transform=axes.transAxes)

@@ -55,7 +55,7 @@ def test_every_trade_on_real_files_is_resolved(shared_data, tmp_path, files, sym
     found = {e.symbol for t in ("raw_bars", "raw_ticks") for e in workspace.lake.index.entries(t)}
     names = sorted(symbols or found)
     for symbol in names:
-        rule = {"signal": {"kind": "random", "chance": 0.01, "seed": 3}}
+        rule = {"signal": {"kind": "random", "chance": 0.05, "seed": 3}}
         write_rule(workspace.root, symbol.lower(), symbols=[symbol], timeframe=timeframe, **rule)
     make(workspace, symbols=names)
     for symbol in names:
@@ -222,7 +222,7 @@ def test_no_such_trade_is_said(root, trade_id, found):
 
 
 def test_the_command_tells_and_fails_as_it_should(root, monkeypatch):
-    """Zero where all is well, one where the file contradicts; one JSON object a trade."""
+    """Zero where all is well, one where the file contradicts or is gone; a JSON object a trade."""
     monkeypatch.setenv("QUANT_DATA", str(root))
     run_of = first_id(root)[:10]
     shown = CliRunner().invoke(app, ["explain", first_id(root)])
@@ -237,6 +237,11 @@ def test_the_command_tells_and_fails_as_it_should(root, monkeypatch):
     again = CliRunner().invoke(app, ["explain", first_id(root)])
     assert again.exit_code == 1
     assert "1 contradicted" in again.output
+    (root / "raw" / FILE).rename(root / FILE)
+    gone = CliRunner().invoke(app, ["explain", first_id(root)])
+    assert gone.exit_code == 1
+    assert "ABSENT" in gone.output
+    assert "0 of 1 trade resolved" in gone.output
 
 
 @pytest.mark.shared

@@ -1,10 +1,16 @@
 """The trials that were ever computed: by single backtests, sweeps and workers alike."""
 
+from collections.abc import Mapping, Sequence
+
 import dagster as dg
 import numpy as np
 
 from quant_assets.defs.pictures import as_metadata
-from quant_assets.optimization.overfitting import expected_best_sharpe
+from quant_assets.optimization.overfitting import (
+    expected_best_sharpe,
+    gained_variance,
+    luck_variance,
+)
 from quant_assets.reports.trial_pictures import draw_trials
 from quant_assets.resources.workspace import WorkspaceResource
 from quant_assets.stages import Stage
@@ -39,14 +45,24 @@ def trials(workspace: WorkspaceResource) -> dg.MaterializeResult[None]:
     )
 
 
+def _best_by_luck(metrics: Sequence[Mapping[str, float | None]]) -> float | None:
+    """Return the Sharpe ratio, annualised as the best trial's is, that luck alone would show."""
+    known = [one for one in metrics if one["sharpe"] and one["sharpe_per_session"]]
+    if len(known) < 2:
+        return None
+    by_session = np.array([one["sharpe_per_session"] for one in known], dtype=np.float64)
+    best = known[int(np.argmax(by_session))]
+    variance = luck_variance(
+        n_returns=int(best["n_sessions"] or 2), gained_variance=gained_variance(by_session)
+    )
+    annual = (best["sharpe"] or 0.0) / (best["sharpe_per_session"] or 1.0)
+    return annual * expected_best_sharpe(n_trials=len(known), variance=variance)
+
+
 def _picture(stored: StoredTrials) -> bytes:
     """Draw the annualised Sharpe ratios of all trials."""
     sharpes = [trial.metrics.get("sharpe") for trial in stored.trials]
-    known = [value for value in sharpes if value is not None]
-    best = None
-    if len(known) > 1:
-        variance = float(np.var(known, ddof=1))
-        best = expected_best_sharpe(n_trials=len(known), variance=variance)
+    best = _best_by_luck([trial.metrics for trial in stored.trials])
     market = ", SYNTHETIC market" if stored.entry.synthetic else ""
     title = f"{len(sharpes):,} trials: annualised Sharpe ratio out of sample{market}"
     return draw_trials(sharpes, expected_best=best, title=title)
