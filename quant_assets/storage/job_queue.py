@@ -207,13 +207,11 @@ class JobQueue:
         """Add the jobs that were never added before, behind all others; return how many."""
         with self._transaction("queue jobs in") as connection:
             last = connection.execute(sa.select(sa.func.max(JOBS.c.place))).scalar() or 0
-            before = connection.execute(sa.select(sa.func.count()).select_from(JOBS)).scalar_one()
             rows = [_row(job, last + place) for place, job in enumerate(jobs, start=1)]
-            if rows:
-                insert = dialect_of(self._state.engine).insert(JOBS)
-                connection.execute(insert.on_conflict_do_nothing(), rows)
-            after = connection.execute(sa.select(sa.func.count()).select_from(JOBS)).scalar_one()
-        return int(after - before)
+            if not rows:
+                return 0
+            insert = dialect_of(self._state.engine).insert(JOBS).on_conflict_do_nothing()
+            return len(connection.execute(insert.returning(JOBS.c.job_id), rows).all())
 
     def retry(self, sweep: str) -> int:
         """Return the failed jobs of a sweep to `pending`, with nothing held against them."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 from quant_assets.market.errors import QuantError, StateError
 from quant_assets.optimization.sweep_spec import SweepSpec
 from quant_assets.storage.job_queue import Counts, JobQueue, JobState, is_gone
+from quant_assets.storage.sweep_store import SweepStore
 from quant_assets.workflows.proposals import Proposer
 from quant_assets.workflows.sweep import Queued, cells_of, queue_cells
 from quant_assets.workflows.sweep_jobs import Reads
@@ -174,21 +175,38 @@ def run_sweep(
     StrategyError
         If the spec cannot be run on what the lake holds.
     QuantError
-        As `Crew.wait`.
+        As `Crew.wait`; or if the sweep was replaced while it ran.
     """
     queue = JobQueue(workspace.state)
     crew = Crew(queue, spec.name, [*command, "--sweep", spec.name], workers, watch=watch)
     reads = Reads(LakeView(workspace))
+
+    def wait() -> None:
+        crew.wait()
+        _refuse_replaced(workspace, spec)
+
     try:
         if spec.kind == "optuna":
-            return Proposer(workspace, queue, spec, reads, wait=crew.wait).run(retry=retry)
+            return Proposer(workspace, queue, spec, reads, wait=wait).run(retry=retry)
         queued = queue_cells(workspace, queue, spec, cells_of(workspace, spec), reads)
         if retry:
             queue.retry(spec.name)
-        crew.wait()
+        wait()
         return queued
     finally:
         crew.dismiss()
+
+
+def _refuse_replaced(workspace: Workspace, spec: SweepSpec) -> None:
+    """Raise where the state database holds no such sweep any more: nothing open is not all done."""
+    held = SweepStore(workspace.state).spec(spec.name)
+    if held != spec.to_mapping():
+        raise StateError(
+            asked=f"the cells of sweep {spec.name!r}",
+            found="the state database holds none of it" if held is None else "another spec of it",
+            remedy="Put the database back, or give one of two specs another name; then run the"
+            " sweep again: what is done stays done.",
+        )
 
 
 def _last_words(file: Path) -> str:

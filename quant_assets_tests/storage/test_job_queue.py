@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -215,6 +216,27 @@ def test_claimants_of_several_processes_share_the_jobs(tmp_path: Path) -> None:
     )
     held = {name: row["worker"] for name, row in rows_of(state).items()}
     assert held == {name: f"w{n}" for n, names in enumerate(said) for name in names}
+    state.close()
+
+
+def test_each_that_queues_is_told_what_it_added_itself(tmp_path: Path) -> None:
+    """Two sweeps that are queued at once, half of their jobs shared: none is told another's."""
+    told: list[int] = []
+
+    def queue_half(first: int) -> None:
+        state, queue = open_queue(tmp_path)
+        numbers = range(first, first + 60)
+        told.extend(queue.enqueue([job(number), job(number + 1)]) for number in numbers)
+        state.close()
+
+    open_queue(tmp_path)[0].close()
+    threads = [threading.Thread(target=queue_half, args=(first,)) for first in (0, 30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    state, _ = open_queue(tmp_path)
+    assert sum(told) == len(rows_of(state)) == 91
     state.close()
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from quant_assets.market.errors import QuantError, StrategyError
+from quant_assets.market.errors import QuantError, StateError, StrategyError
 from quant_assets.optimization.sweep_spec import SweepSpec
-from quant_assets.storage.job_queue import JobQueue, JobState
+from quant_assets.storage.job_queue import Counts, JobQueue, JobState
+from quant_assets.storage.state import State
 from quant_assets.storage.state_tables import JOBS, TRIALS
 from quant_assets.workflows.configuration import Cache, ConfigurationRunner, run_configuration
 from quant_assets.workflows.sweep import (
@@ -192,6 +193,26 @@ def test_workers_that_do_not_start_are_told_with_their_last_words(workspace: Wor
     with pytest.raises(QuantError, match="no worker was wanted"):
         run_sweep(workspace, spec(), command=NOBODY, workers=1)
     assert JobQueue(workspace.state).counts("crosses")[JobState.PENDING] == 5
+
+
+@pytest.mark.parametrize("replaced", ["database", "spec"])
+def test_a_sweep_that_is_replaced_while_it_runs_is_not_taken_for_done(
+    workspace: Workspace, replaced: str
+) -> None:
+    """Nothing is open in a new empty database, nor once another spec of the name is computed."""
+
+    def replace(counts: Counts, _executed: int) -> None:
+        if replaced == "spec":
+            queued(workspace, spec(vary={"signal.fast": [2], "signal.slow": [9]}))
+            worked(workspace)
+        elif counts.open:
+            for file in workspace.root.glob("state.db*"):
+                file.unlink()
+            State.at(workspace.root / "state.db").close()
+
+    told = "holds none of it" if replaced == "database" else "another spec of it"
+    with pytest.raises(StateError, match=told):
+        run_sweep(workspace, spec(), command=NOBODY, workers=0, watch=replace)
 
 
 @pytest.mark.parametrize(
