@@ -27,27 +27,32 @@ from quant_assets_tests.workflows.trading import land, make, run, trade_ids, wri
 DAYS = sessions(date(2024, 1, 8), date(2024, 1, 10))
 FILE = "EURUSD15.csv"
 
+# Files, symbols (None is all of them), timeframe, and how often a bar asks for a trade.
 REAL = {
-    "ticks_of_futures": (["futures/futures_ticks.sqlite"], ("GC",), "1m"),
-    "minutes_of_futures": (["futures/futures_minutes.sqlite"], ("ES",), "1m"),
-    "bars_of_a_pair": (["ohlcv/EURUSD15.csv"], ("EURUSD",), "15m"),
+    "ticks_of_futures": (["futures/futures_ticks.sqlite"], ("GC",), "1m", 0.02),
+    "minutes_of_futures": (["futures/futures_minutes.sqlite"], ("ES",), "1m", 0.02),
+    "bars_of_a_pair": (["ohlcv/EURUSD15.csv"], ("EURUSD",), "15m", 0.05),
     "seconds_of_stocks": (
         ["dbn/XNAS-20131007-A7LEANSEC1/xnas-itch-20131008.ohlcv-1s.dbn.zst"],
         None,
         "1m",
+        0.02,
     ),
     "trades_of_stocks": (
         ["dbn/XNAS-20131007-A7LEANTRD1/xnas-itch-20131007.trades.dbn.zst"],
         None,
         "1m",
+        0.02,
     ),
-    "trades_of_crypto": (["orderflow/BTCUSD_PERP-coinm-20240808.trades.parquet"], None, "1m"),
+    "trades_of_crypto": (["orderflow/BTCUSD_PERP-coinm-20240808.trades.parquet"], None, "1m", 0.5),
 }
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(("files", "symbols", "timeframe"), REAL.values(), ids=list(REAL))
-def test_every_trade_on_real_files_is_resolved(shared_data, tmp_path, files, symbols, timeframe):
+@pytest.mark.parametrize(("files", "symbols", "timeframe", "chance"), REAL.values(), ids=list(REAL))
+def test_every_trade_on_real_files_is_resolved(
+    shared_data, tmp_path, files, symbols, timeframe, chance
+):
     """Ticks, bars and records, read in place: each price stands in the row that is shown."""
     workspace = Workspace.open(tmp_path / "data")
     paths = [shared_data / file for file in files]
@@ -55,7 +60,7 @@ def test_every_trade_on_real_files_is_resolved(shared_data, tmp_path, files, sym
     found = {e.symbol for t in ("raw_bars", "raw_ticks") for e in workspace.lake.index.entries(t)}
     names = sorted(symbols or found)
     for symbol in names:
-        rule = {"signal": {"kind": "random", "chance": 0.05, "seed": 3}}
+        rule = {"signal": {"kind": "random", "chance": chance, "seed": 3}}
         write_rule(workspace.root, symbol.lower(), symbols=[symbol], timeframe=timeframe, **rule)
     make(workspace, symbols=names)
     for symbol in names:
