@@ -69,7 +69,7 @@ def _sweep(
     cells = ranked_cells(workspace, spec)
     page = sweep_page(workspace, spec, cells)
     print_sweep(spec, cells, best=best, json=json)
-    _say_end(queued, cells, executed, page)
+    _say_end(spec.name, queued, cells, executed, page)
     return any(cell.result.state == "failed" for cell in cells)
 
 
@@ -92,7 +92,9 @@ def _run(
     return queued, progress.executed
 
 
-def _say_end(queued: "Queued", cells: "list[RankedCell]", executed: int, page: Path) -> None:
+def _say_end(
+    name: str, queued: "Queued", cells: "list[RankedCell]", executed: int, page: Path
+) -> None:
     """Say on stderr what was done, and each distinct reason of what was not."""
     print(
         f"{queued.cells:,} cells, {queued.invalid:,} invalid: {executed:,} trials executed, "
@@ -103,7 +105,9 @@ def _say_end(queued: "Queued", cells: "list[RankedCell]", executed: int, page: P
     for one in cells:
         state = one.result.state or "invalid"
         if one.result.message and state != "completed":
-            reasons[state, one.result.message] = reasons.get((state, one.result.message), 0) + 1
+            # The same reason, whichever cell it names.
+            reason = one.result.message.replace(f"{name}_{one.result.cell:05d}", name)
+            reasons[state, reason] = reasons.get((state, reason), 0) + 1
     for (state, reason), count in list(reasons.items())[:10]:
         print(f"{state}: {count:,} x {reason}", file=sys.stderr)
     print(f"report: {page}", file=sys.stderr)

@@ -224,11 +224,13 @@ class JobQueue:
         with self._transaction("retry jobs of") as connection:
             return int(connection.execute(statement).rowcount)
 
-    def other_code(self, code: str, sweep: str) -> int:
-        """Return how many pending jobs of a sweep are for workers of other code."""
-        mine = sa.select(SWEEP_CELLS.c.job_id).where(SWEEP_CELLS.c.sweep == sweep)
+    def other_code(self, code: str, sweep: str | None = None) -> int:
+        """Return how many pending jobs, of a sweep or of all, are for workers of other code."""
         is_other = (JOBS.c.state == JobState.PENDING) & (JOBS.c.code_version != code)
-        statement = sa.select(sa.func.count()).where(is_other & JOBS.c.job_id.in_(mine))
+        if sweep is not None:
+            mine = sa.select(SWEEP_CELLS.c.job_id).where(SWEEP_CELLS.c.sweep == sweep)
+            is_other &= JOBS.c.job_id.in_(mine)
+        statement = sa.select(sa.func.count()).select_from(JOBS).where(is_other)
         with self._transaction("count jobs of") as connection:
             return int(connection.execute(statement).scalar_one())
 

@@ -119,6 +119,7 @@ class Worker:
         self._tell = tell
         self._most = 1
         self._kin = ""
+        self._is_told = False
         self._finished: list[Finished] = []
         self._recorded = time.monotonic()
         self._looked = 0.0
@@ -151,7 +152,7 @@ class Worker:
                 self._run_batch(jobs)
                 idle_since = time.monotonic()
                 continue
-            self._patiently(self._refuse_other_code)
+            self._patiently(self._note_other_code)
             limit = self._rules.idle_exit_s
             if limit is not None and time.monotonic() - idle_since >= limit:
                 return
@@ -173,14 +174,22 @@ class Worker:
             prefers=self._kin,
         )
 
-    def _refuse_other_code(self) -> None:
-        """Raise where what is left of the worker's sweep waits for other code than it runs."""
-        other = self._queue.other_code(self._code, self._sweep) if self._sweep else 0
-        if other:
+    def _note_other_code(self) -> None:
+        """Tell of jobs that wait for other code; raise where they are the worker's own sweep's."""
+        if self._sweep is None and self._is_told:
+            return
+        other = self._queue.other_code(self._code, self._sweep)
+        if other and self._sweep is not None:
             raise QuantError(
                 asked=f"{other:,} trials of sweep {self._sweep!r}",
                 found="they were queued by other code than this worker runs",
                 remedy="Run the sweep again, so that it queues them for the code of now.",
+            )
+        if other:
+            self._is_told = True
+            self._tell(
+                f"{other:,} trials wait for other code than this worker runs: run their sweeps"
+                " again, or a worker of the version that queued them"
             )
 
     def _run_batch(self, jobs: list[Job]) -> None:

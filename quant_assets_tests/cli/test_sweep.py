@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from quant_assets.cli.sweep import _say_end
+from quant_assets.storage.job_queue import JobState
+from quant_assets.storage.sweep_store import CellResult
+from quant_assets.workflows.sweep import Queued, RankedCell
+
 BILLION = """
 name: s
 base: b
@@ -54,3 +59,28 @@ def test_a_sweep_asked_wrongly_ends_with_2(tmp_path: Path, text: str, told: str)
     done = quant(tmp_path, "sweep", "s.yaml", "--json")
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
+
+
+def test_a_reason_that_names_its_cell_is_told_once_for_all_of_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A hundred cells that fail alike are one line, and not ten of a hundred."""
+    cells = [
+        RankedCell(
+            CellResult(
+                cell=n,
+                values={},
+                job_id=str(n),
+                state=JobState.FAILED,
+                trial_id=None,
+                strategy=None,
+                message=f"features 'x' of strategy 's_{n:05d}': none",
+                metrics={},
+            ),
+            score=None,
+            plateau=None,
+        )
+        for n in range(100)
+    ]
+    _say_end("s", Queued(100, 0, 100, 0), cells, 100, Path("s.html"))
+    assert "failed: 100 x features 'x' of strategy 's': none\n" in capsys.readouterr().err

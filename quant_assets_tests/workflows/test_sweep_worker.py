@@ -224,6 +224,18 @@ def test_a_worker_of_other_code_does_not_wait_for_ever(tmp_path: Path) -> None:
         assert queue.counts("toy")[JobState.COMPLETED] == 1
 
 
+def test_a_worker_of_all_sweeps_says_once_that_others_wait_for_other_code(tmp_path: Path) -> None:
+    """It does what is for its code, and does not stand there without a word."""
+    told: list[str] = []
+    with opened(tmp_path) as (_, queue):
+        queue.enqueue([Job("old", "toy", {}, "old"), *jobs(1)])
+        rules = WorkerRules(idle_exit_s=0.5)
+        worker = Worker(queue, empty_trial, name="w", code=CODE, rules=rules, tell=told.append)
+        assert worker.work().completed == 1
+    assert len(told) == 1
+    assert told[0].startswith("1 trials wait for other code")
+
+
 def test_a_long_job_keeps_its_lease_by_the_heartbeat(tmp_path: Path) -> None:
     """A worker that lives is not taken for dead, however long one job takes."""
     with opened(tmp_path) as (state, queue):
