@@ -10,6 +10,7 @@ from quant_assets.market.errors import StrategyError
 from quant_assets.signals.built_in import default_strategy
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
+from quant_assets.storage.yaml_text import load_yaml
 from quant_assets.workflows.workspace import Workspace
 
 FOLDER = "strategies"
@@ -79,7 +80,7 @@ def _read(path: Path) -> Strategy | None:
 def _parsed(text: str, name: str) -> Strategy | None:
     """Return the strategy that a YAML text is, None where it varies one and is none."""
     try:
-        raw = yaml.safe_load(text)
+        raw = load_yaml(text)
     except yaml.YAMLError as error:
         raise _unreadable(name, error) from error
     if not isinstance(raw, dict):

@@ -15,6 +15,7 @@ from quant_assets.optimization.sweep_spec import SweepSpec
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.job_queue import Job, JobQueue
 from quant_assets.storage.sweep_store import CellResult, CellRow, SweepStore
+from quant_assets.storage.yaml_text import load_yaml
 from quant_assets.workflows.strategies import FOLDER, strategy, with_symbols
 from quant_assets.workflows.sweep_jobs import Reads, jobs_of
 from quant_assets.workflows.workspace import Workspace
@@ -67,7 +68,7 @@ def read_sweep(path: Path) -> SweepSpec:
         If it is no YAML mapping, or holds a wrong key or value.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise StrategyError(
             asked=f"a sweep from {path.name}",
