@@ -1,5 +1,6 @@
 """Running a sweep: local workers as child processes, and one process that asks and waits."""
 
+import signal
 import subprocess
 import tempfile
 import time
@@ -125,8 +126,8 @@ class Crew:
             if self._deaths >= _MOST_DEATHS * self.size:
                 raise QuantError(
                     asked=f"workers of sweep {self.sweep!r}",
-                    found=f"{self._deaths} ended before a job did, the last with code"
-                    f" {child.process.returncode}: {_last_words(child.complaints)}",
+                    found=f"{self._deaths} ended before a job did, the last"
+                    f" {_how_ended(child.process.returncode)}: {_last_words(child.complaints)}",
                     remedy="Mend that and run the sweep again: what is done stays done.",
                 )
 
@@ -207,6 +208,11 @@ def _refuse_replaced(workspace: Workspace, spec: SweepSpec) -> None:
             remedy="Put the database back, or give one of two specs another name; then run the"
             " sweep again: what is done stays done.",
         )
+
+
+def _how_ended(code: int) -> str:
+    """Say what a process ended with: whoever kills by a signal is to be looked for elsewhere."""
+    return f"with code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
 
 def _last_words(file: Path) -> str:

@@ -188,10 +188,23 @@ def test_other_data_is_another_trial_and_old_jobs_leave_the_queue(workspace: Wor
     assert run.cache.made == {}
 
 
-def test_workers_that_do_not_start_are_told_with_their_last_words(workspace: Workspace) -> None:
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (NOBODY, "with code 1: no worker was wanted"),
+        (
+            [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"],
+            "killed by SIGKILL: it said nothing",
+        ),
+    ],
+    ids=["ends", "killed"],
+)
+def test_workers_that_do_not_start_are_told_with_their_last_words(
+    workspace: Workspace, command: list[str], told: str
+) -> None:
     """It ends by itself, and what is queued stays queued."""
-    with pytest.raises(QuantError, match="no worker was wanted"):
-        run_sweep(workspace, spec(), command=NOBODY, workers=1)
+    with pytest.raises(QuantError, match=told):
+        run_sweep(workspace, spec(), command=command, workers=1)
     assert JobQueue(workspace.state).counts("crosses")[JobState.PENDING] == 5
 
 
