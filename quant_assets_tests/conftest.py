@@ -11,11 +11,16 @@ from quant_assets_tests.reports.browser import find_chromium
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
+LONGEST = {"integration", "test_daemon.py", "test_plan.py", "test_sessions.py"}
+"""Folders and files whose tests run the whole graph."""
+
 SHARED_VARIABLE = "QUANT_SHARED"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect tests on real data, and say so, where the variable that names it is unset."""
+    # Files run whole, each by one worker: those that take minutes begin first.
+    items.sort(key=lambda item: not any(part in LONGEST for part in item.path.parts))
     if os.environ.get(SHARED_VARIABLE):
         return
     needing = [item for item in items if item.get_closest_marker("shared")]

@@ -24,11 +24,12 @@ SYMBOL_DATE_ASSETS = {
     "predictions",
     "regimes",
     "roll_map",
+    "signals",
     "training_set",
 }
 STRATEGY_ASSETS = {"backtest", "model", "tear_sheet"}
 CONTRACT_ASSETS = {"contract_json", "contract_parquet"}
-WHOLE_ASSETS = {"feature_catalog", "leaderboard", "sessions", "warehouse"}
+WHOLE_ASSETS = {"feature_catalog", "leaderboard", "sessions", "trials", "warehouse"}
 
 
 @pytest.fixture(scope="module")

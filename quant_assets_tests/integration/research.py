@@ -22,7 +22,7 @@ from quant_assets_tests.integration.real_files import (
 def sweep_all(root: Root, *, most: int | None = None) -> list[dict[str, Any]]:
     """Train, backtest, sweep and rank what is landed; return the cells of all sweeps."""
     specs = write_sweeps(root.folder.parent, most=most)
-    return root.rows("sweep", "--make", "-n", "1000", *(str(path) for path in specs))
+    return root.rows("sweep", "--make", "--workers", "1", *(str(path) for path in specs))
 
 
 def main(folder: Path) -> None:

@@ -142,7 +142,7 @@ def test_the_rolling_sharpe_is_that_of_the_window_before_each_session(page, resu
         own = returns[end - 20 : end]
         mean = sum(own) / 20
         deviation = math.sqrt(sum((value - mean) ** 2 for value in own) / 19)
-        sharpes.append(mean / deviation * math.sqrt(252))
+        sharpes.append(mean / deviation * math.sqrt(258))
     assert chart["y"] == pytest.approx(sharpes)
     sessions = result.equity["session"].unique(maintain_order=True)
     assert chart["x"] == [day.isoformat() for day in sessions[19:]]

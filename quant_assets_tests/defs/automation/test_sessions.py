@@ -123,14 +123,15 @@ def test_a_symbol_that_is_being_made_is_not_asked_for_again(desk):
 
 
 def test_the_predictions_of_a_new_model_follow(made):
-    """Once a model is trained its predictions are asked for, and nothing else is made."""
+    """Once a model is trained its predictions and signals are asked for, and nothing else."""
     assert made.make_all() == []
     train = dg.RunRequest(run_key="train", partition_key="fx_15m_barriers")
     assert made.run(train, "model_job").success
     made.made.clear()
     (request,) = made.make_all()
     assert request.tags["dagster/asset_partition_range_start"] == "2024-01-08|EURUSD"
-    assert made.made == {f"predictions {day}|EURUSD" for day in DAYS}
+    below = ("predictions", "signals")
+    assert made.made == {f"{asset} {day}|EURUSD" for asset in below for day in DAYS}
 
 
 def test_features_follow_the_symbol_that_they_are_compared_with(desk):
