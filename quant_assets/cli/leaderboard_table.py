@@ -40,6 +40,15 @@ AT_LAST: Mapping[str, str] = {
     "trial_id": "trial",
 }
 
+LEAST_NEEDED = (
+    "quality_share", "n_sessions", "sharpe_latency", "sharpe_spread", "min_track", "max_drawdown",
+    "sharpe_ideal", "sharpe_full", "psr", "n_trades", "net", "pbo", "n_trials", "realism", "sweep",
+    "is_stale",
+)  # fmt: skip
+"""Columns in the order in which a narrow terminal goes without them."""
+
+_GAP = 2
+
 _TEXTS = frozenset({"strategy", "realism", "sweep", "is_stale", "trial_id"})
 
 _WRITTEN: Mapping[str, Callable[[Any], str]] = {
@@ -73,12 +82,17 @@ def print_leaderboard(frame: "pl.DataFrame", *, n_found: int | None = None) -> N
 
     console = console_of()
     columns = shown_columns(frame)
+    left_out = left_out_for_width(frame, columns, width=console.width)
     table = Table(box=None, pad_edge=False)
-    for name, title in columns.items():
-        table.add_column(title, justify="left" if name in _TEXTS else "right")
+    shown = {name: title for name, title in columns.items() if name not in left_out}
+    for name, title in shown.items():
+        table.add_column(title, justify="left" if name in _TEXTS else "right", no_wrap=True)
     for row in frame.iter_rows(named=True):
-        table.add_row(*(_cell(name, row[name]) for name in columns))
+        table.add_row(*(_cell(name, row[name]) for name in shown))
     console.print(table)
+    if left_out:
+        titles = ", ".join(columns[name] for name in columns if name in left_out)
+        console.print(f"left out for the width: {titles}; --json tells all")
     for note in sorted(set(frame["pbo_note"].drop_nulls())):
         console.print(f"no PBO: {note}")
     console.print(_closing(frame, n_found))
@@ -90,6 +104,25 @@ def shown_columns(frame: "pl.DataFrame") -> dict[str, str]:
         name: title for name, title in WHERE_TOLD.items() if frame[name].null_count() < frame.height
     }
     return {**ALWAYS, **told, **AT_LAST}
+
+
+def left_out_for_width(
+    frame: "pl.DataFrame", columns: Mapping[str, str], *, width: int
+) -> frozenset[str]:
+    """Return the columns that a table of some width has no room for, the least needed first.
+
+    Names of strategies and trials are never cut: they are what other commands ask for.
+    """
+    wide = {
+        name: max(len(title), *(len(_cell(name, value)) for value in frame[name]), 0)
+        for name, title in columns.items()
+    }
+    out: set[str] = set()
+    for name in (one for one in LEAST_NEEDED if one in wide):
+        if sum(wide[n] + _GAP for n in wide if n not in out) - _GAP <= width:
+            break
+        out.add(name)
+    return frozenset(out)
 
 
 def _closing(frame: "pl.DataFrame", n_found: int | None) -> str:
