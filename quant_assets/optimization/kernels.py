@@ -6,6 +6,16 @@ from numba import njit
 _FLAT = 1e-12
 """Variance over mean square at or below which returns do not vary."""
 
+_EQUAL = 1e-12
+"""Difference of two scores, over the larger, at or below which they differ by rounding alone.
+
+Equal ratios are no rare accident: a trial that trades once in a half has the same one whatever it
+won.
+"""
+
+_NOTHING = 1e-24
+"""Score at or below which it is the rounding of gains that cancel."""
+
 
 @njit(cache=True, nogil=True)
 def score_halves(
@@ -26,10 +36,10 @@ def score_halves(
     Returns
     -------
     best : int64 array of shape (n_splits,)
-        The trial; of several that are best, the first.
+        The trial; of several that are best but for rounding, the first.
     n_below, n_equal : int64 array of shape (n_splits,)
-        Trials with a lower Sharpe ratio than its own out of sample, and with just that one, itself
-        among them.
+        Trials with a lower Sharpe ratio than its own out of sample, and with the same but for
+        rounding, itself among them.
     """
     n_splits, n_blocks = halves.shape
     best = np.empty(n_splits, dtype=np.int64)
@@ -43,8 +53,8 @@ def score_halves(
         mirror = n_splits - 1 - split
         _score_half(sums, squares, halves[split, :n_half], n_rows, inside, spreads)
         _score_half(sums, squares, halves[split, n_half:], n_rows, outside, spreads)
-        best[split] = np.argmax(inside)
-        best[mirror] = np.argmax(outside)
+        best[split] = _find_best(inside)
+        best[mirror] = _find_best(outside)
         n_below[split], n_equal[split] = _place(outside, best[split])
         n_below[mirror], n_equal[mirror] = _place(inside, best[mirror])
     return best, n_below, n_equal
@@ -79,12 +89,31 @@ def _score_half(
 
 
 @njit(cache=True, nogil=True)
+def _room(score: float) -> float:
+    """Return how far another score may lie from this one and be equal to it."""
+    return max(_EQUAL * abs(score), _NOTHING)
+
+
+@njit(cache=True, nogil=True)
+def _find_best(scores: np.ndarray) -> int:
+    """Return the first trial whose score is equal to the highest."""
+    highest = scores.max()
+    lowest = highest - _room(highest)
+    trial = 0
+    while scores[trial] < lowest:
+        trial += 1
+    return trial
+
+
+@njit(cache=True, nogil=True)
 def _place(scores: np.ndarray, trial: int) -> tuple[int, int]:
     """Return how many scores lie below a trial's, and how many are equal to it."""
     own = scores[trial]
+    lowest = own - _room(own)
+    highest = own + _room(own)
     below = 0
-    equal = 0
+    not_above = 0
     for other in range(scores.shape[0]):
-        below += scores[other] < own
-        equal += scores[other] == own
-    return below, equal
+        below += scores[other] < lowest
+        not_above += scores[other] <= highest
+    return below, not_above - below

@@ -3,6 +3,7 @@
 import math
 import statistics
 from datetime import date, timedelta
+from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
@@ -17,24 +18,29 @@ from quant_assets.optimization.return_series import NO_RETURNS, ReturnSeries
 FIRST = date(2024, 1, 1)
 
 
-def oracle_sharpe(returns: list[float]) -> float:
-    """Mean over standard deviation; 0 where nothing varies."""
-    if len(set(returns)) == 1:
-        return 0.0
-    return statistics.fmean(returns) / statistics.stdev(returns)
+def oracle_score(returns: list[int]) -> Fraction:
+    """Return the Sharpe ratio, squared with its sign and up to a factor; 0 where nothing varies.
+
+    Without any rounding: what is equal by the formula is equal here.
+    """
+    total = sum(returns)
+    spread = len(returns) * sum(one * one for one in returns) - total * total
+    return Fraction(total * abs(total), spread) if spread else Fraction(0)
 
 
 def oracle_logits(rows: list[list[float]], *, n_blocks: int) -> list[float]:
     """Return the logit of each split, by the words of the paper."""
     length = len(rows) // n_blocks
     rows = rows[len(rows) - length * n_blocks :]
-    blocks = [rows[start : start + length] for start in range(0, len(rows), length)]
+    unit = max(Fraction(value).denominator for row in rows for value in row)
+    whole = [[int(Fraction(value) * unit) for value in row] for row in rows]
+    blocks = [whole[start : start + length] for start in range(0, len(whole), length)]
     logits = []
     for chosen in combinations(range(n_blocks), n_blocks // 2):
         inside = [row for place in chosen for row in blocks[place]]
         outside = [row for place in range(n_blocks) if place not in chosen for row in blocks[place]]
-        before = [oracle_sharpe(list(column)) for column in zip(*inside, strict=True)]
-        after = [oracle_sharpe(list(column)) for column in zip(*outside, strict=True)]
+        before = [oracle_score(list(column)) for column in zip(*inside, strict=True)]
+        after = [oracle_score(list(column)) for column in zip(*outside, strict=True)]
         best = before.index(max(before))
         below = sum(one < after[best] for one in after)
         equal = sum(one == after[best] for one in after)
@@ -51,10 +57,10 @@ def oracle_logits(rows: list[list[float]], *, n_blocks: int) -> list[float]:
     n_blocks=st.sampled_from([2, 4, 6, 8]),
 )
 def test_every_split_agrees_with_the_oracle(seed, n_sessions, n_trials, n_blocks):
-    """Logit by logit, in the order of the splits; some trials do not trade for a while."""
+    """Logit by logit, in the order of the splits; some trials trade rarely, or not for a while."""
     rng = np.random.default_rng(seed)
     returns = rng.normal(size=(n_sessions, n_trials))
-    returns[rng.random(returns.shape) < 0.3] = 0.0
+    returns[rng.random(returns.shape) < rng.choice([0.3, 0.9])] = 0.0
     returns[: n_sessions // 2, 0] = 0.0
     found = overfitting_of(returns, n_blocks=n_blocks)
     wanted = oracle_logits(returns.tolist(), n_blocks=n_blocks)
@@ -110,6 +116,23 @@ def test_trials_that_are_equal_out_of_sample_share_the_middle():
     found = overfitting_of(returns)
     assert found.logits.tolist() == pytest.approx([math.log(3 / 2)] * 6)
     assert found.pbo == 0.0
+
+
+def test_trials_that_trade_once_are_equal_whatever_they_won():
+    """One gain in a half: mean over deviation is the same for any gain, but for rounding."""
+    gains = np.array([0.1, 0.3, 0.7, 1.1, 1.3, 2.3, 2.9])
+    returns = np.zeros((16, gains.size))
+    returns[3] = returns[11] = gains
+    found = overfitting_of(returns, n_blocks=2)
+    assert set(found.logits.tolist()) == {0.0}
+
+
+def test_gains_that_cancel_are_equal_to_no_trade():
+    """What rounding leaves of 0.1 + 0.2 - 0.3 is no gain."""
+    returns = np.zeros((16, 2))
+    returns[:, 1] = np.tile([0.1, 0.2, -0.3, 0.0], 4)
+    found = overfitting_of(returns, n_blocks=2)
+    assert set(found.logits.tolist()) == {0.0}
 
 
 def test_a_rank_just_at_the_median_counts_as_overfitted():

@@ -57,13 +57,33 @@ class Daemon:
             self.process = None
 
     def wait_until(self, is_so: Callable[[], bool]) -> None:
-        """Return as soon as something is so; else show what the daemon last said."""
+        """Return as soon as something is so; else show the runs and what the daemon last said."""
         last = time.monotonic() + PATIENCE_S
         while not is_so():
-            log = (self.home / "daemon.log").read_text(errors="replace")[-3000:]
-            assert self.process is None or self.process.poll() is None, log
-            assert time.monotonic() < last, log
+            assert self.process is None or self.process.poll() is None, self._story()
+            assert time.monotonic() < last, self._story()
             time.sleep(0.25)
+
+    def _story(self) -> str:
+        """Return each run with what it last said and what failed in it, and the log's end."""
+        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+            told = [
+                line for record in instance.get_run_records() for line in _tell(record, instance)
+            ]
+        return "\n".join([*told, (self.home / "daemon.log").read_text(errors="replace")[-3000:]])
+
+
+def _tell(record: dg.RunRecord, instance: dg.DagsterInstance) -> list[str]:
+    """Return a run's job, status and tags, its last event, and each event that tells a failure."""
+    run = record.dagster_run
+    events = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.dagster_event]
+    failed = [event for event in events if event.is_failure]
+    times = f"created {record.create_timestamp}, from {record.start_time} to {record.end_time}"
+    return [
+        f"{run.job_name} {run.run_id} {run.status.value}, {times}: {run.tags}",
+        *(f"  {e.event_type_value} {e.message} {e.event_specific_data}" for e in failed),
+        *(f"  last: {event.event_type_value} {event.message}" for event in events[-1:]),
+    ]
 
 
 @pytest.fixture
