@@ -1,6 +1,7 @@
 """The sensor on finished runs: what users query follows what was made."""
 
 import dagster as dg
+from dagster import DagsterRunStatus as Status
 
 from quant_assets.defs.automation.jobs import backtest_job, publish_job, sessions_job
 from quant_assets.defs.automation.requests import UNFINISHED
@@ -9,26 +10,47 @@ INTERVAL_S = 10
 FEEDING = (sessions_job, backtest_job)
 
 
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=list(FEEDING),
-    request_job=publish_job,
+@dg.sensor(
+    job=publish_job,
     minimum_interval_seconds=INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Brings leaderboard and warehouse up to date when the last run of sessions or backtests "
-        "that waits has succeeded."
+        "Brings leaderboard and warehouse up to date when runs of sessions or backtests have "
+        "succeeded and none of them waits or runs any more."
     ),
 )
-def finished_runs(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
-    """Request one publication after the last of several runs."""
-    waiting = [
-        run.run_id
+def finished_runs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Request one publication after the last of several runs, however that one ended.
+
+    It looks at how runs stand, not at their events: Dagster tells of a success before the run
+    counts as one, and a sensor on events that looks in between takes the run for one that waits,
+    and never comes back to it.
+    """
+    succeeded = _succeeded(context.instance)
+    waiting = sum(
+        context.instance.get_runs_count(dg.RunsFilter(job_name=job.name, statuses=UNFINISHED))
         for job in FEEDING
-        for run in context.instance.get_runs(
-            filters=dg.RunsFilter(job_name=job.name, statuses=UNFINISHED)
-        )
-    ]
+    )
+    if succeeded == context.cursor:
+        return _wait("Nothing has been made since the last publication.", context.cursor)
+    if not succeeded:
+        return _wait("No run has succeeded yet.", context.cursor)
     if waiting:
-        return dg.SkipReason(f"{len(waiting)} runs are still to end.")
-    return dg.RunRequest(run_key=context.dagster_run.run_id)
+        return _wait(f"{waiting} runs are still to end.", context.cursor)
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=succeeded)], cursor=succeeded)
+
+
+def _wait(reason: str, cursor: str | None) -> dg.SensorResult:
+    """Request nothing, and look again with the same cursor."""
+    return dg.SensorResult(skip_reason=reason, cursor=cursor)
+
+
+def _succeeded(instance: dg.DagsterInstance) -> str:
+    """Return a mark that changes with each success: the newest run of each job and how many."""
+    wanted = [dg.RunsFilter(job_name=job.name, statuses=[Status.SUCCESS]) for job in FEEDING]
+    marks = [
+        f"{run.run_id}:{instance.get_runs_count(one)}"
+        for one in wanted
+        for run in instance.get_runs(filters=one, limit=1)
+    ]
+    return ",".join(marks)
