@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
 from quant_assets.defs.partitions import sessions_of
 from quant_assets.defs.pictures import as_metadata
@@ -33,6 +34,13 @@ NONE_MISSING = "no_session_missing"
 
 _LISTED = 50
 
+_TOLD_BY_US = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
+"""Mark of a result of which Dagster logs no event of its own.
+
+A result has one data version, of a whole range; Dagster would log a second event with it for each
+partition. It knows the mark from assets that log their observations themselves.
+"""
+
 
 def range_checks(asset: str) -> list[dg.AssetCheckSpec]:
     """Return the contract checks that every ranged asset reports once a run."""
@@ -58,9 +66,6 @@ def materialize_range(
 ) -> RangeEvents:
     """Make what is not fresh of the run's partitions, and tell Dagster each one's version.
 
-    The order matters: the result first, then one materialization a partition, because the
-    range's single version overwrites what was logged before it.
-
     Raises
     ------
     dagster.Failure
@@ -78,10 +83,11 @@ def materialize_range(
     tell = _telling(context)
     outcomes = list(make_range(workspace, recipe, owners, progress=tell, view=view))
     bad = [outcome for outcome in outcomes if outcome.status in BROKEN]
-    # Dagster copies the result's metadata to each partition: what is told once a run stands
-    # only on the last event, which is the one that an asset's page shows.
     judged = [check(view, outcomes) for check in checks]
-    yield dg.MaterializeResult(check_results=[*_checks(outcomes, bad), *judged])
+    yield dg.MaterializeResult(
+        check_results=[*_checks(outcomes, bad), *judged], metadata=_TOLD_BY_US
+    )
+    # What is told once a run stands only on the last event, which an asset's page shows.
     partitions = sorted(set(owners.values()))
     totals = _totals(outcomes, getattr(recipe, "shares", ())) | _picture(picture, view, outcomes)
     for partition in partitions:
