@@ -13,8 +13,11 @@ from functools import cache
 from pathlib import Path
 
 from quant_assets.lineage.fingerprint import digest_of
+from quant_assets.storage.source_facts import KeptFacts, SourceFacts
 
 PACKAGE = "quant_assets"
+
+_KEPT = KeptFacts(Path(__file__).parents[1])
 
 _NOT_PURE = frozenset(
     {"cli", "definitions", "defs", "resources", "workflows", "storage", "observe", "stages"}
@@ -34,8 +37,8 @@ def code_version(roots: tuple[str, ...], schema_versions: tuple[tuple[str, int],
     schema_versions
         Name and schema version of each table that it makes.
     """
-    modules = sorted(_reached(roots))
-    trees = [(name, _tree_digest(name)) for name in modules]
+    trees = [(name, _facts(name).digest) for name in sorted(_reached(roots))]
+    _KEPT.save()
     return digest_of({"modules": trees, "schemas": list(schema_versions)})
 
 
@@ -62,7 +65,7 @@ def _reached(roots: tuple[str, ...], *, follows: Callable[[str], bool] | None = 
         name = waiting.pop()
         if name not in seen:
             seen.add(name)
-            waiting += [m for m in _imports(name) if (follows or _is_pure)(m)]
+            waiting += [m for m in _facts(name).imports if (follows or _is_pure)(m)]
     return seen
 
 
@@ -72,11 +75,10 @@ def _is_pure(module: str) -> bool:
     return len(parts) > 1 and parts[0] == PACKAGE and parts[1] not in _NOT_PURE
 
 
-@cache
-def _imports(module: str) -> tuple[str, ...]:
+def _imports(tree: ast.Module) -> tuple[str, ...]:
     """Return our own modules that a module names in its import statements."""
     found: set[str] = set()
-    for node in ast.walk(_tree(module)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if alias.name.startswith(PACKAGE)}
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(PACKAGE):
@@ -100,8 +102,8 @@ def _file(module: str) -> Path | None:
 
 
 @cache
-def _tree(module: str) -> ast.Module:
-    """Return a module's syntax tree.
+def _facts(module: str) -> SourceFacts:
+    """Return digest and imports of a module, as kept or from its source.
 
     Raises
     ------
@@ -111,13 +113,13 @@ def _tree(module: str) -> ast.Module:
     path = _file(module)
     if path is None:
         raise ModuleNotFoundError(f"no source of {module!r}", name=module)
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-@cache
-def _tree_digest(module: str) -> str:
-    """Return SHA-256 over a module's syntax tree without positions, comments and docstrings."""
-    return source_digest(ast.unparse(_tree(module)))
+    if kept := _KEPT.get(path):
+        return kept
+    stamp = _KEPT.stamp(path)
+    text = path.read_text(encoding="utf-8")
+    found = SourceFacts(source_digest(text), _imports(ast.parse(text)))
+    _KEPT.put(path, stamp, found)
+    return found
 
 
 def source_digest(text: str) -> str:

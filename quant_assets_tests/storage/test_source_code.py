@@ -34,9 +34,7 @@ def build(x):
 def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
     """Return the code version of the toy recipe, with some modules written otherwise."""
     caches = [
-        source_code._tree,
-        source_code._tree_digest,
-        source_code._imports,
+        source_code._facts,
         source_code.code_version,
     ]
     count = iter(range(100))
