@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import polars as pl
 
 from quant_assets.backtests.columns import EXIT_ROW
 from quant_assets.backtests.daily_figures import sessions_a_year
 from quant_assets.backtests.history import SymbolHistory
+from quant_assets.backtests.kept import Kept, made_anew
 from quant_assets.backtests.kernels import walk_bars
 from quant_assets.backtests.ledger import equity_frame, trades_frame
 from quant_assets.backtests.market_arrays import cost_array, market_arrays, rule_array
@@ -56,6 +58,7 @@ def run_backtest(
     *,
     run_hash: str | None = None,
     realism: Realism | None = None,
+    kept: Kept = made_anew,
 ) -> Result:
     """Trade a strategy's out-of-sample signals under one account.
 
@@ -67,6 +70,9 @@ def run_backtest(
         Identity of the run, such as its trial id; by default a hash over all that is given.
     realism
         How real fills are; None takes the strategy's `execution.realism`.
+    kept
+        Keeps what does not hang on the strategy, for further backtests of these histories with
+        other signals.
 
     Returns
     -------
@@ -88,24 +94,23 @@ def run_backtest(
         histories,
         timeframe=timeframe,
         crosses={s: crosses_sessions(instruments[s].asset_class, timeframe) for s in symbols},
+        kept=kept,
     )
     multipliers = {s: instruments[s].multiplier for s in symbols}
     _check_size(timeline, strategy, multipliers)
-    costs = {
-        s: costs_of(
-            instruments[s],
-            strategy.execution,
-            closes=histories[s].bars["close"].to_numpy(),
-            realism=level,
-        )
-        for s in symbols
-    }
+    costs = kept(
+        "costs",
+        (level, strategy.execution.model_dump_json()),
+        lambda: _costs(histories, strategy, instruments, level),
+    )
     identity = run_hash or _identity(histories, strategy, costs, level)
     per_year = {s: sessions_a_year(instruments[s].asset_class) for s in symbols}
     at, of, account, unfilled = walk_bars(
-        timeline.rows["symbol_number"].to_numpy(),
+        timeline.numbers,
         timeline.group,
-        market_arrays(timeline, histories, strategy, realism=level, sessions_per_year=per_year),
+        market_arrays(
+            timeline, histories, strategy, realism=level, sessions_per_year=per_year, kept=kept
+        ),
         cost_array(symbols, costs, instruments),
         rule_array(strategy, level),
     )
@@ -121,7 +126,7 @@ def run_backtest(
     )
     last_exit = timeline.group[at[:, EXIT_ROW]].max() if len(at) else 0
     n_groups = int(max(timeline.last_oos_group, last_exit)) + 1
-    equity = equity_frame(timeline, account[:n_groups], strategy=strategy)
+    equity = equity_frame(timeline, account[:n_groups], strategy=strategy, kept=kept)
     metrics = score_backtest(
         trades,
         equity,
@@ -132,6 +137,24 @@ def run_backtest(
     )
     counts = {reason: int(n) for reason, n in zip(REASONS, unfilled, strict=True) if n}
     return Result(trades, equity, metrics, identity, level, costs, counts)
+
+
+def _costs(
+    histories: Mapping[str, SymbolHistory],
+    strategy: Strategy,
+    instruments: Mapping[str, Instrument],
+    realism: Realism,
+) -> dict[str, Costs]:
+    """Return the costs of each symbol."""
+    return {
+        symbol: costs_of(
+            instruments[symbol],
+            strategy.execution,
+            closes=history.bars["close"].to_numpy(),
+            realism=realism,
+        )
+        for symbol, history in sorted(histories.items())
+    }
 
 
 def _check_instruments(symbols: list[str], instruments: Mapping[str, Instrument]) -> None:
@@ -156,11 +179,13 @@ def _check_size(timeline: Timeline, strategy: Strategy, multipliers: Mapping[str
     """Refuse a fixed size that the account cannot hold at the first price."""
     if strategy.qty is None:
         return
-    for row in timeline.rows.group_by("symbol", maintain_order=True).first().iter_rows(named=True):
-        value = strategy.qty * (row["open"] or 0.0) * multipliers[row["symbol"]]
+    _, firsts = np.unique(timeline.numbers, return_index=True)
+    for at in sorted(firsts.tolist()):
+        symbol = timeline.symbols[timeline.numbers[at]]
+        value = strategy.qty * (timeline.rows["open"][at] or 0.0) * multipliers[symbol]
         if value > strategy.capital * strategy.max_leverage:
             raise StrategyError(
-                asked=f"positions of qty {strategy.qty:g} in {row['symbol']}",
+                asked=f"positions of qty {strategy.qty:g} in {symbol}",
                 found=f"{value:,.0f} at the first price: sizes beyond the account, with capital"
                 f" {strategy.capital:,.0f} and max_leverage {strategy.max_leverage:g}",
                 remedy="Lower qty, or raise capital or max_leverage.",

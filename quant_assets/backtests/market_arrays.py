@@ -8,6 +8,7 @@ import polars as pl
 from quant_assets.backtests import columns as col
 from quant_assets.backtests.daily_figures import daily_figures
 from quant_assets.backtests.history import SymbolHistory
+from quant_assets.backtests.kept import Kept, made_anew
 from quant_assets.backtests.size_kernels import FIXED, KELLY, RISK, VOLATILITY
 from quant_assets.backtests.timeline import PRICES, Timeline
 from quant_assets.execution.bar_kernels import arrivals_ns
@@ -31,6 +32,7 @@ def market_arrays(
     *,
     realism: Realism,
     sessions_per_year: Mapping[str, float],
+    kept: Kept = made_anew,
 ) -> col.Market:
     """Return the rows as arrays, as real as it is asked for.
 
@@ -44,26 +46,30 @@ def market_arrays(
     StrategyError
         If a bar has a price that is missing, not finite or not above zero.
     """
-    rows = timeline.rows
-    bars = np.ascontiguousarray(
-        rows.select(*PRICES, pl.col("volume").fill_null(0.0)).cast(pl.Float64).to_numpy()
+    first, execution, risk = timeline.first_ns, strategy.execution, strategy.risk
+    bars = kept("prices", first, lambda: _prices(timeline))
+    spans, finer, finer_ns = kept(
+        "finer", (first, strategy.timeframe), lambda: _finer_bars(timeline, histories, strategy)
     )
-    _check_prices(bars[:, :4], timeline.symbols)
-    marks = np.zeros((rows.height, 5), dtype=np.int8)
-    for place, name in enumerate(("may_enter", "is_last", "is_end")):
-        marks[:, place] = rows[name].to_numpy()
-    marks[:, col.WANTED] = rows["wanted"].to_numpy()
-    stamps = np.zeros((rows.height, 5), dtype=np.int64)
-    known = np.full((rows.height, 3), np.nan)
-    finer, finer_ns = _finer_bars(timeline, histories, strategy, stamps)
-    for number, name in enumerate(timeline.symbols):
-        own = np.flatnonzero(rows["symbol_number"].to_numpy() == number)
-        _write_arrivals(stamps, own, name, strategy, realism)
-        _write_known(
-            known, own, rows, histories[name], strategy, root_of_year=sessions_per_year[name] ** 0.5
-        )
-        if realism is Realism.FULL:
-            marks[own, col.HALTED] = _halted(stamps[own], histories[name].halts)
+    orders = (realism, execution.latency.model_dump_json(), execution.seed)
+    stamps = kept(
+        "stamps",
+        (first, strategy.timeframe, *orders),
+        lambda: _stamps(timeline, spans, strategy, realism),
+    )
+    marks = kept(
+        "marks",
+        (first, strategy.timeframe, realism is Realism.FULL),
+        lambda: _marks(timeline, spans, histories, is_full=realism is Realism.FULL),
+    ).copy()
+    marks[:, col.WANTED] = timeline.rows["wanted"].to_numpy()
+    target = risk.sessions if isinstance(risk, VolatilityTarget) else None
+    known = kept(
+        "known", (first, target), lambda: _known(timeline, histories, target, sessions_per_year)
+    )
+    if isinstance(risk, CappedKelly):
+        known = known.copy()
+        known[:, col.TOLD] = timeline.rows["chance"].fill_null(np.nan).to_numpy()
     return bars, marks, stamps, known, finer, finer_ns
 
 
@@ -103,6 +109,31 @@ def cost_array(
     return made
 
 
+def _prices(timeline: Timeline) -> np.ndarray:
+    """Return prices and volume of the rows, float64 of shape (n, 5)."""
+    columns = (*PRICES, pl.col("volume").fill_null(0.0))
+    bars = timeline.rows.select(*columns).cast(pl.Float64).to_numpy()
+    _check_prices(bars[:, :4], timeline.symbols)
+    return np.ascontiguousarray(bars)
+
+
+def _marks(
+    timeline: Timeline,
+    spans: np.ndarray,
+    histories: Mapping[str, SymbolHistory],
+    *,
+    is_full: bool,
+) -> np.ndarray:
+    """Return the marks of the rows, int8 of shape (n, 5), with no side wanted."""
+    marks = np.zeros((len(spans), 5), dtype=np.int8)
+    for place, name in enumerate(("may_enter", "is_last", "is_end")):
+        marks[:, place] = timeline.rows[name].to_numpy()
+    for number, name in enumerate(timeline.symbols if is_full else ()):
+        own = timeline.numbers == number
+        marks[own, col.HALTED] = _halted(spans[own], histories[name].halts)
+    return marks
+
+
 def _check_prices(prices: np.ndarray, symbols: Sequence[str]) -> None:
     """Refuse prices that are missing, not finite or not above zero."""
     if not (np.isfinite(prices) & (prices > 0.0)).all():
@@ -126,20 +157,18 @@ def _size_rules(strategy: Strategy) -> tuple[float, float, float]:
 
 
 def _finer_bars(
-    timeline: Timeline,
-    histories: Mapping[str, SymbolHistory],
-    strategy: Strategy,
-    stamps: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Write each row's span and its range of finer bars; return those bars and their starts."""
+    timeline: Timeline, histories: Mapping[str, SymbolHistory], strategy: Strategy
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each row's span and range of finer bars, as stamps; those bars and their starts."""
     width_ns = Timeframe.parse(strategy.timeframe).ns
+    stamps = np.zeros((len(timeline.starts_ns), 5), dtype=np.int64)
     parts, starts, offset = [np.empty((0, 4))], [np.empty(0, dtype=np.int64)], 0
     for number, name in enumerate(timeline.symbols):
-        own = timeline.rows["symbol_number"].to_numpy() == number
-        rows = timeline.rows.filter(pl.Series(own))
-        start = rows["bar_start"].to_physical().to_numpy()
+        own = timeline.numbers == number
+        start = timeline.starts_ns[own]
         # A bar ends where the next begins, at the latest: the day on which clocks go forward.
         end = np.minimum(start + width_ns, np.append(start[1:], np.iinfo(np.int64).max))
+        rows = timeline.rows.filter(pl.Series(own))
         finer = _of_same_contract(histories[name].finer, rows, start)
         at = finer["bar_start"].to_physical().to_numpy()
         stamps[own, col.START] = start
@@ -151,7 +180,11 @@ def _finer_bars(
         parts.append(prices)
         starts.append(at)
         offset += len(at)
-    return np.ascontiguousarray(np.concatenate(parts)), np.concatenate(starts).astype(np.int64)
+    return (
+        stamps,
+        np.ascontiguousarray(np.concatenate(parts)),
+        np.concatenate(starts).astype(np.int64),
+    )
 
 
 def _of_same_contract(
@@ -168,38 +201,43 @@ def _of_same_contract(
     return ordered.select("bar_start", *PRICES)
 
 
-def _write_arrivals(
-    stamps: np.ndarray, own: np.ndarray, symbol: str, strategy: Strategy, realism: Realism
-) -> None:
-    """Write when an order that is decided at each row's close arrives."""
-    decided = np.ascontiguousarray(stamps[own, col.END])
-    if realism in {Realism.LATENCY, Realism.FULL}:
-        rules, samples = latency_rules(strategy.execution.latency)
-        first_number = int(digest_of(symbol)[:8], 16)
-        decided = arrivals_ns(decided, first_number, rules, samples, strategy.execution.seed)
-    stamps[own, col.ARRIVAL] = decided
+def _stamps(
+    timeline: Timeline, spans: np.ndarray, strategy: Strategy, realism: Realism
+) -> np.ndarray:
+    """Return the stamps of the rows with the arrival of an order decided at each one's close."""
+    stamps = spans.copy()
+    stamps[:, col.ARRIVAL] = stamps[:, col.END]
+    if realism not in {Realism.LATENCY, Realism.FULL}:
+        return stamps
+    rules, samples = latency_rules(strategy.execution.latency)
+    for number, name in enumerate(timeline.symbols):
+        own = timeline.numbers == number
+        decided = np.ascontiguousarray(stamps[own, col.END])
+        first_number = int(digest_of(name)[:8], 16)
+        stamps[own, col.ARRIVAL] = arrivals_ns(
+            decided, first_number, rules, samples, strategy.execution.seed
+        )
+    return stamps
 
 
-def _write_known(
-    known: np.ndarray,
-    own: np.ndarray,
-    rows: pl.DataFrame,
-    history: SymbolHistory,
-    strategy: Strategy,
-    *,
-    root_of_year: float,
-) -> None:
-    """Write what earlier sessions tell, and what sizing takes."""
-    risk = strategy.risk
-    target = risk.sessions if isinstance(risk, VolatilityTarget) else None
-    figures = daily_figures(history.bars, target_sessions=target)
-    joined = rows[own].select("session", "chance").join(figures, on="session", how="left")
-    known[own, col.SIGMA_DAY] = joined["sigma_day"].to_numpy()
-    known[own, col.VOLUME_DAY] = joined["volume_day"].to_numpy()
-    if target is not None:
-        known[own, col.TOLD] = joined["target_sigma"].to_numpy() * root_of_year
-    elif isinstance(risk, CappedKelly):
-        known[own, col.TOLD] = joined["chance"].fill_null(np.nan).to_numpy()
+def _known(
+    timeline: Timeline,
+    histories: Mapping[str, SymbolHistory],
+    target_sessions: int | None,
+    sessions_per_year: Mapping[str, float],
+) -> np.ndarray:
+    """Return what earlier sessions tell, and what a volatility target takes; float64 (n, 3)."""
+    known = np.full((len(timeline.starts_ns), 3), np.nan)
+    for number, name in enumerate(timeline.symbols):
+        own = np.flatnonzero(timeline.numbers == number)
+        figures = daily_figures(histories[name].bars, target_sessions=target_sessions)
+        joined = timeline.rows[own].select("session").join(figures, on="session", how="left")
+        known[own, col.SIGMA_DAY] = joined["sigma_day"].to_numpy()
+        known[own, col.VOLUME_DAY] = joined["volume_day"].to_numpy()
+        if target_sessions is not None:
+            root = sessions_per_year[name] ** 0.5
+            known[own, col.TOLD] = joined["target_sigma"].to_numpy() * root
+    return known
 
 
 def _halted(stamps: np.ndarray, halts: pl.DataFrame | None) -> np.ndarray:

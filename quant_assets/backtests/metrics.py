@@ -71,8 +71,20 @@ def session_returns(equity: pl.DataFrame, *, capital: float) -> np.ndarray:
 
     After an equity at or below zero returns are not defined and taken as 0.
     """
-    ends = equity.group_by("session", maintain_order=True).agg(pl.col("equity").last())
-    return returns_of_levels(ends["equity"].to_numpy(), capital=capital)
+    levels = equity["equity"].to_numpy()[session_ends(equity["session"])]
+    return returns_of_levels(levels, capital=capital)
+
+
+def session_ends(sessions: pl.Series) -> np.ndarray:
+    """Return the last row of each session, by the sessions' first rows; int64 of shape (n,)."""
+    days = sessions.cast(pl.Int32).to_numpy()
+    changes = np.diff(days)
+    if (changes >= 0).all():
+        return np.append(np.flatnonzero(changes), len(days) - 1) if len(days) else changes
+    # Of markets whose sessions begin at different hours, one's may come back after another's.
+    _, first = np.unique(days, return_index=True)
+    _, behind = np.unique(days[::-1], return_index=True)
+    return (len(days) - 1 - behind)[np.argsort(first)]
 
 
 def returns_of_levels(levels: np.ndarray, *, capital: float) -> np.ndarray:
@@ -145,7 +157,8 @@ def _turnover(
     trades: pl.DataFrame, equity: pl.DataFrame, multipliers: Mapping[str, float]
 ) -> float | None:
     """Return the value bought and sold over the mean equity; None where that is not above 0."""
-    units = trades["symbol"].replace_strict(multipliers, return_dtype=pl.Float64) * trades["qty"]
+    sizes = [multipliers[symbol] for symbol in trades["symbol"].to_list()]
+    units = pl.Series(sizes, dtype=pl.Float64) * trades["qty"]
     traded = (units * (trades["entry_price"] + trades["exit_price"])).sum()
     mean = float(np.mean(equity["equity"].to_numpy())) if equity.height else 0.0
     return float(traded) / mean if mean > 0.0 else None

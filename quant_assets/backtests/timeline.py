@@ -6,11 +6,42 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from quant_assets.backtests.asked import Asked, asked_of, placed
 from quant_assets.backtests.history import SymbolHistory
+from quant_assets.backtests.kept import Kept, made_anew
 from quant_assets.market.errors import StrategyError
 from quant_assets.market.timeframes import Timeframe
 
 PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Bars of all symbols by instant and then symbol, whatever is wanted on them.
+
+    Parameters
+    ----------
+    rows
+        Columns symbol_number, symbol, session, contract, bar_start, open, high, low, close,
+        volume, may_enter, is_last, is_end.
+    starts_ns, numbers, group
+        Of each row: start of its bar, number of its symbol, number of its instant; int64 (n,).
+    """
+
+    rows: pl.DataFrame
+    starts_ns: np.ndarray
+    numbers: np.ndarray
+    group: np.ndarray
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> "Merged":
+        """Return rows that stand in their order with their arrays."""
+        return cls(
+            rows=rows,
+            starts_ns=rows["bar_start"].to_physical().to_numpy(),
+            numbers=rows["symbol_number"].to_numpy(),
+            group=rows["bar_start"].rle_id().to_numpy().astype(np.int64),
+        )
 
 
 @dataclass(frozen=True)
@@ -23,17 +54,24 @@ class Timeline:
         Symbols by number.
     rows
         Columns symbol_number, symbol, session, contract, bar_start, open, high, low, close,
-        volume, wanted, chance, may_enter, is_last, is_end, model_version.
-    group
-        Number of each row's instant.
+        volume, may_enter, is_last, is_end, wanted, is_oos, chance, model_version.
+    starts_ns, numbers, group
+        Of each row: start of its bar, number of its symbol, number of its instant; int64 (n,).
     last_oos_group
         Group of the last out-of-sample signal: equity is kept at least so far.
     """
 
     symbols: tuple[str, ...]
     rows: pl.DataFrame
+    starts_ns: np.ndarray
+    numbers: np.ndarray
     group: np.ndarray
     last_oos_group: int
+
+    @property
+    def first_ns(self) -> int:
+        """Start of the first row: with the bars it tells the rows, whatever is wanted on them."""
+        return int(self.starts_ns[0])
 
 
 def build_timeline(
@@ -41,6 +79,7 @@ def build_timeline(
     *,
     timeframe: Timeframe,
     crosses: Mapping[str, bool],
+    kept: Kept = made_anew,
 ) -> Timeline:
     """Merge bars and signals, from the first out-of-sample bar on.
 
@@ -55,63 +94,74 @@ def build_timeline(
         If a symbol has no bars, an out-of-sample signal has no bar, or nothing is out of sample.
     """
     symbols = tuple(sorted(histories))
+    merged = kept(
+        "merged", timeframe.ns, lambda: _merge(histories, timeframe=timeframe, crosses=crosses)
+    )
+    asked = [
+        asked_of(name, merged.starts_ns[merged.numbers == number], histories[name].signals)
+        for number, name in enumerate(symbols)
+    ]
+    first, last = _span(asked, symbols)
+    rest = kept("rest", (timeframe.ns, first), lambda: _from(merged, first))
+    found = int(np.searchsorted(rest.starts_ns, last, side="right")) - 1
+    return Timeline(
+        symbols=symbols,
+        rows=rest.rows.hstack(placed(asked, merged.numbers, len(rest.numbers))),
+        starts_ns=rest.starts_ns,
+        numbers=rest.numbers,
+        group=rest.group,
+        last_oos_group=int(rest.group[found]),
+    )
+
+
+def _merge(
+    histories: Mapping[str, SymbolHistory], *, timeframe: Timeframe, crosses: Mapping[str, bool]
+) -> Merged:
+    """Return the bars of all symbols in one frame, each row marked within its own symbol's."""
     parts = []
-    for number, name in enumerate(symbols):
+    for number, name in enumerate(sorted(histories)):
         history = histories[name]
         segments = _segments(
-            _wanted(name, history), history, timeframe=timeframe, crosses=crosses[name]
+            _ordered(name, history.bars), history, timeframe=timeframe, crosses=crosses[name]
         )
         parts.append(
             segments.with_columns(
                 pl.lit(number, dtype=pl.Int64).alias("symbol_number"), pl.lit(name).alias("symbol")
             )
         )
-    rows = pl.concat(parts).sort("bar_start", "symbol_number")
-    oos = rows.filter("is_oos")["bar_start"]
-    if oos.is_empty():
+    return Merged.of(pl.concat(parts).sort("bar_start", "symbol_number"))
+
+
+def _from(merged: Merged, first_ns: int) -> Merged:
+    """Return the rows from an instant on; instants are numbered from it."""
+    skipped = int(np.searchsorted(merged.starts_ns, first_ns))
+    return Merged.of(merged.rows.slice(skipped).rechunk())
+
+
+def _span(asked: list[Asked], symbols: tuple[str, ...]) -> tuple[int, int]:
+    """Return the first and the last bar start that is out of sample, ns."""
+    found = np.concatenate([one.starts_ns[one.is_oos] for one in asked])
+    if not found.size:
         raise StrategyError(
             asked=f"a backtest of {', '.join(symbols)}",
             found="no signal is out of sample",
             remedy="Predict sessions after the first test span; see splits.min_train_sessions.",
         )
-    rows = rows.filter(pl.col("bar_start") >= oos.min())
-    group = rows["bar_start"].rle_id().to_numpy().astype(np.int64)
-    last = int(np.flatnonzero((rows["bar_start"] <= oos.max()).to_numpy())[-1])
-    return Timeline(symbols=symbols, rows=rows, group=group, last_oos_group=int(group[last]))
+    return int(found.min()), int(found.max())
 
 
-def _wanted(symbol: str, history: SymbolHistory) -> pl.DataFrame:
-    """Return a symbol's bars with the side wanted at each close, 0 where nothing is asked for."""
-    bars = history.bars
+def _ordered(symbol: str, bars: pl.DataFrame) -> pl.DataFrame:
+    """Return what the walk takes of a symbol's bars, in time order."""
     if bars.is_empty():
         raise StrategyError(
             asked=f"trade {symbol}",
             found="there are no bars",
             remedy=f"Make its bars: quant materialize bars --symbol {symbol}",
         )
-    decided = history.signals.select(
-        "bar_start",
-        "is_oos",
-        "chance",
-        "model_version",
-        wanted=pl.when("is_oos").then("side").otherwise(pl.lit(0, dtype=pl.Int8)),
-    )
-    orphans = decided.filter("is_oos").join(bars, on="bar_start", how="anti").height
-    if orphans or decided["bar_start"].n_unique() != decided.height:
-        raise StrategyError(
-            asked=f"trade {symbol}",
-            found=f"{orphans} signals have no bar, or a bar has two signals",
-            remedy="Make features and signals again: they do not belong to these bars.",
-        )
     contract = pl.col("contract") if "contract" in bars.columns else pl.lit(None)
-    kept = bars.select(
+    return bars.select(
         "session", contract.cast(pl.String).alias("contract"), "bar_start", *PRICES, "volume"
-    )
-    return (
-        kept.join(decided, on="bar_start", how="left")
-        .with_columns(pl.col("wanted").fill_null(0), pl.col("is_oos").fill_null(value=False))
-        .sort("bar_start")
-    )
+    ).sort("bar_start")
 
 
 def _segments(
