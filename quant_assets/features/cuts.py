@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
 import polars as pl
+
+from quant_assets.indicators.arrays import FloatArray, IntArray
 
 KEYS = ("session", "bar_start")
 """Columns that are left as they are."""
@@ -14,8 +16,53 @@ KEYS = ("session", "bar_start")
 _LEAST_FACTOR, _MOST_FACTOR = 0.25, 4.0
 """A column is scaled by a factor between them: sums over the rows after a cut change places."""
 
+_NS = pl.Datetime("ns")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 Change = Literal["removed", "scrambled"]
 CHANGES: tuple[Change, ...] = ("removed", "scrambled")
+
+
+class Moments:
+    """Frames' rows by the instants of their `bar_start`, among which stamps are found.
+
+    Parameters
+    ----------
+    frame
+        Rows with `bar_start`, in any order.
+    """
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+        starts = frame["bar_start"]
+        self.is_sorted = bool(starts.is_sorted())
+        self.ns: IntArray = starts.cast(_NS).cast(pl.Int64).to_numpy()
+
+    def until(self, cut: datetime) -> int:
+        """Return how many rows of a sorted frame stand at or before a stamp."""
+        return int(np.searchsorted(self.ns, instant_ns(cut), side="right"))
+
+    def split_at(self, cut: datetime) -> tuple[IntArray, IntArray]:
+        """Return the rows up to and with a stamp, and those after it, by number, in order."""
+        if self.is_sorted:
+            rows = np.arange(self.ns.shape[0])
+            count = self.until(cut)
+            return rows[:count], rows[count:]
+        is_known = self.ns <= instant_ns(cut)
+        return np.flatnonzero(is_known), np.flatnonzero(~is_known)
+
+    def taken(self, rows: IntArray) -> pl.DataFrame:
+        """Return rows that `split_at` gave."""
+        if self.is_sorted:
+            first = int(rows[0]) if rows.size else 0
+            return self._frame[first : first + rows.shape[0]]
+        return self._frame[rows]
+
+
+def instant_ns(stamp: datetime) -> int:
+    """Return a stamp in nanoseconds of UTC; one without a zone is taken for UTC."""
+    aware = stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
 def changed_frames(
@@ -27,25 +74,19 @@ def changed_frames(
 ) -> Iterator[tuple[datetime, Change, pl.DataFrame]]:
     """Yield for each cut the bars with what lies after it removed, and with it scrambled."""
     seen: Counter[datetime] = Counter()
+    moments = Moments(frame)
+    payload = _Payload(frame) if "scrambled" in changes else None
     for cut in cuts:
-        known, future = split_at(frame, cut)
+        before, after = moments.split_at(cut)
+        known = moments.taken(before)
         if "removed" in changes:
             yield cut, "removed", known
-        if "scrambled" in changes:
+        if payload:
             again = [seen[cut]] if seen[cut] else []
             rng = np.random.default_rng([seed, int(cut.timestamp()) % 2**32, *again])
-            yield cut, "scrambled", pl.concat([known, scramble(future, rng=rng)])
+            future = payload.scrambled(moments.taken(after), after, rng=rng)
+            yield cut, "scrambled", known.vstack(future)
         seen[cut] += 1
-
-
-def split_at(frame: pl.DataFrame, cut: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rows up to and with a stamp, and those after it, each in their order."""
-    starts = frame["bar_start"]
-    if not starts.is_sorted():
-        is_known = starts <= cut
-        return frame.filter(is_known), frame.filter(~is_known)
-    count = int(starts.search_sorted(cut, side="right"))
-    return frame[:count], frame[count:]
 
 
 def scramble(frame: pl.DataFrame, *, rng: np.random.Generator) -> pl.DataFrame:
@@ -55,19 +96,56 @@ def scramble(frame: pl.DataFrame, *, rng: np.random.Generator) -> pl.DataFrame:
     each column by one more: a shuffle alone would leave sums, means and extremes as they were, and
     with factors of one mean the larger of two sums would stay the larger one.
     """
-    payload = [name for name in frame.columns if name not in KEYS]
-    if not payload:
-        return frame
-    shuffled = frame.select(payload)[rng.permutation(frame.height)]
-    numbers = [name for name in payload if frame[name].dtype.is_numeric()]
-    types = pl.Schema({name: frame[name].dtype for name in numbers})
-    factors = _factors((frame.height, len(numbers)), rng=rng)
-    # What is too large for an integer column becomes null.
-    scaled = shuffled.select(numbers) * pl.DataFrame(factors, schema=numbers)
-    changed = scaled.cast(types, strict=False)
-    # Built anew: `with_columns` would make an expression of each of a hundred columns.
-    columns = frame.to_dict() | shuffled.to_dict() | changed.to_dict()
-    return pl.DataFrame([columns[name] for name in frame.columns])
+    return _Payload(frame).scrambled(frame, np.arange(frame.height), rng=rng)
+
+
+class _Payload:
+    """What is changed of a frame, laid out once so that many tails of it are changed cheaply."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        payload = [column for column in frame.iter_columns() if column.name not in KEYS]
+        self._numbers = [one.name for one in payload if one.dtype.is_numeric()]
+        arrays = {one.name: one.to_numpy() for one in payload if one.dtype == pl.Float64}
+        # Null is NaN in an array: a column with a NaN of its own is changed as a column.
+        missing = {name: int(np.isnan(values).sum()) for name, values in arrays.items()}
+        self._plain = [name for name in arrays if missing[name] == frame[name].null_count()]
+        self._table = np.array([arrays[name] for name in self._plain])
+        self._others = [one for one in payload if one.name not in self._plain]
+
+    def scrambled(
+        self, tail: pl.DataFrame, rows: IntArray, *, rng: np.random.Generator
+    ) -> pl.DataFrame:
+        """Return rows of the frame, of which `tail` holds the keys, with all else changed."""
+        if not self._numbers and not self._others:
+            return tail
+        order = rows[rng.permutation(rows.shape[0])]
+        factors = _factors((rows.shape[0], len(self._numbers)), rng=rng)
+        by_name = dict(zip(self._numbers, factors.T, strict=True))
+        columns = {name: tail[name] for name in KEYS if name in tail.columns}
+        for column in self._others:
+            columns[column.name] = _scaled(column[order], by_name.get(column.name))
+        columns |= self._scaled_table(order, [by_name[name] for name in self._plain])
+        return pl.DataFrame([columns[name] for name in tail.columns])
+
+    def _scaled_table(self, order: IntArray, factors: Sequence[FloatArray]) -> dict[str, pl.Series]:
+        """Return the columns without a NaN: one turn from array to column for all of them."""
+        if not self._plain:
+            return {}
+        scaled = self._table[:, order] * np.array(factors)
+        column = pl.Series(scaled.ravel(), nan_to_null=True, dtype=pl.Float64)
+        n_rows = order.shape[0]
+        return {
+            name: column.slice(at * n_rows, n_rows).alias(name)
+            for at, name in enumerate(self._plain)
+        }
+
+
+def _scaled(column: pl.Series, factors: FloatArray | None) -> pl.Series:
+    """Return a column times factors; what is too large for an integer column becomes null."""
+    if factors is None:
+        return column
+    scaled = column * pl.Series(np.ascontiguousarray(factors))
+    return scaled.cast(column.dtype, strict=False).alias(column.name)
 
 
 def _factors(shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from quant_assets.features.cuts import CHANGES, KEYS, Change, changed_frames, split_at
+from quant_assets.features.cuts import CHANGES, KEYS, Change, Moments, changed_frames
 
 _FAILURES = (Exception, pl.exceptions.PanicException)
 """What a function of a user's may raise; a panic of polars is no Exception."""
@@ -254,11 +254,22 @@ class _Columns:
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self._frame = frame.sort("bar_start")
+        self._moments = Moments(self._frame)
         self.names = [name for name in frame.columns if name not in KEYS]
 
     @cached_property
     def _bits(self) -> pl.DataFrame:
         return _bits_of(self._frame)
+
+    @cached_property
+    def _two_faced(self) -> dict[str, np.ndarray]:
+        """Bits of columns of which equal values may have others: 0.0 is -0.0, and a NaN another."""
+        floats = [one for one in self._frame[self.names] if one.dtype.is_float()]
+        return {
+            one.name: _as_bits(one)
+            for one in floats
+            if np.count_nonzero(np.abs(one.to_numpy()) > 0.0) < one.count()
+        }
 
     def n_values(self, name: str) -> int:
         """Return how many values of a column are neither null nor NaN."""
@@ -270,17 +281,42 @@ class _Columns:
 
     def differences(self, found: pl.DataFrame, *, cut: datetime, change: Change) -> Iterator[Leak]:
         """Yield a leak for each column in both that differs at or before the cut."""
-        after, _ = split_at(found, cut)
-        if not after["bar_start"].is_sorted():
-            after = after.sort("bar_start")
-        height = int(self._frame["bar_start"].search_sorted(cut, side="right"))
-        names = [name for name in self.names if name in found.columns]
-        if after["bar_start"].equals(self._frame["bar_start"][:height]):
-            expected, bits = self._bits[:height].select(names), _bits_of(after.select(names))
-            if not expected.equals(bits):
-                yield from _aligned(expected, bits, after["bar_start"], cut=cut, change=change)
-            return
-        yield from _joined(self._frame[:height], after, names, cut=cut, change=change)
+        moments = Moments(found)
+        if not moments.is_sorted:
+            found = found.sort("bar_start")
+            moments = Moments(found)
+        height, count = self._moments.until(cut), moments.until(cut)
+        after = found[:count]
+        there = set(found.columns)
+        names = [name for name in self.names if name in there]
+        if not np.array_equal(self._moments.ns[:height], moments.ns[:count]):
+            yield from _joined(self._frame[:height], after, names, cut=cut, change=change)
+        elif not self._begins_as(after[names]):
+            expected = self._bits[:height][names]
+            yield from _aligned(
+                expected, _bits_of(after[names]), after["bar_start"], cut=cut, change=change
+            )
+
+    def _begins_as(self, found: pl.DataFrame) -> bool:
+        """Whether some columns begin with the bits of others, null for null.
+
+        All are compared as numbers, and those alone whose equal values may differ as bits once
+        more: to turn every column into bits costs more than all the rest of a comparison.
+        """
+        expected = self._frame[: found.height][found.columns]
+        if expected.dtypes != found.dtypes or not expected.equals(found):
+            return False
+        return all(
+            np.array_equal(self._two_faced[one.name][: found.height], _as_bits(one))
+            for one in found.iter_columns()
+            if one.name in self._two_faced
+        )
+
+
+def _as_bits(column: pl.Series) -> np.ndarray:
+    """Return a column of floats as whole numbers of their bits; all nulls have the same."""
+    values = np.ascontiguousarray(column.to_numpy())
+    return values.view(np.uint64 if column.dtype == pl.Float64 else np.uint32)
 
 
 def _aligned(

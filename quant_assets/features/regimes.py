@@ -28,7 +28,7 @@ from quant_assets.features.regime_schema import (
     VOLATILITY,
     covariance_name,
 )
-from quant_assets.indicators.arrays import FloatArray, IntArray
+from quant_assets.indicators.arrays import FlagArray, FloatArray, IntArray
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.periods import week_of
 from quant_assets.market.timeframes import Timeframe
@@ -82,13 +82,23 @@ def ingredients_of(bars: pl.DataFrame) -> FloatArray:
         Columns bar_start, close, volume and perhaps contract, in time order. The first 20 bars
         have no values, nor have the first 20 behind a missing close or of another contract.
     """
-    starts = np.zeros(bars.height, dtype=np.bool_)
-    if "contract" in bars.columns:
-        starts = bars["contract"].ne_missing(bars["contract"].shift(1)).to_numpy(writable=True)
     close = bars["close"].cast(pl.Float64).to_numpy(writable=True)
     volume = bars["volume"].cast(pl.Float64).to_numpy(writable=True)
-    rows: FloatArray = bar_ingredients(close, volume, starts)
+    rows: FloatArray = bar_ingredients(close, volume, _new_contracts(bars))
     return rows
+
+
+def _new_contracts(bars: pl.DataFrame) -> FlagArray:
+    """Return where a contract is another than at the bar before; bars may have none."""
+    starts: FlagArray = np.zeros(bars.height, dtype=np.bool_)
+    if bars.is_empty() or "contract" not in bars.columns:
+        return starts
+    contract = bars["contract"]
+    # Most windows are of one contract, or of a symbol without: two comparisons tell.
+    n_null = contract.null_count()
+    if n_null == bars.height or (n_null == 0 and (contract == contract[0]).all()):
+        return starts
+    return contract.ne_missing(contract.shift(1)).to_numpy(writable=True)
 
 
 def label_session(
@@ -115,19 +125,39 @@ def label_session(
     DataFrame
         Table `regimes`.
     """
-    ordered = window.sort("bar_start")
-    first = ordered.filter(pl.col("session") == session)["bar_start"].min()
-    known = ordered.filter((pl.col("bar_start") < first) | (pl.col("session") == session))
-    rows = ingredients_of(known)
+    known, own = _known(window, session)
+    rows = ingredients_of(known)[own]
     mixture, volatility = _labels(rows, state)
-    values = {name: rows[:, place] for place, name in enumerate(INGREDIENT_NAMES)}
-    labelled = known.select("session", pl.col("bar_start").cast(UTC_NS)).with_columns(
-        pl.DataFrame(values, nan_to_null=True),
-        mixture_label=_as_labels(mixture),
-        volatility_label=_as_labels(volatility),
-        state_session=pl.lit(state_session, dtype=pl.Date),
+    since = pl.Series("state_session", [state_session], dtype=pl.Date)
+    return pl.DataFrame(
+        [
+            known["session"].filter(pl.Series(own)),
+            known["bar_start"].filter(pl.Series(own)).cast(UTC_NS),
+            *(_as_values(name, rows[:, at]) for at, name in enumerate(INGREDIENT_NAMES)),
+            _as_labels("mixture_label", mixture),
+            _as_labels("volatility_label", volatility),
+            since.new_from_index(0, rows.shape[0]),
+        ]
     )
-    return REGIMES.check(labelled.filter(pl.col("session") == session))
+
+
+def _known(window: pl.DataFrame, session: date) -> tuple[pl.DataFrame, FlagArray]:
+    """Return the bars that a session's labels look at, oldest first, and which are its own."""
+    ordered = window if window["bar_start"].is_sorted() else window.sort("bar_start")
+    own: FlagArray = (ordered["session"] == session).to_numpy()
+    if not own.any():
+        return ordered.clear(), own[:0]
+    starts = ordered["bar_start"].cast(pl.Int64).to_numpy()
+    known = own | (starts < starts[own.argmax()])
+    count = int(np.count_nonzero(known))
+    if known[:count].all():
+        return ordered[:count], own[:count]
+    return ordered.filter(known), own[known]
+
+
+def _as_values(name: str, values: FloatArray) -> pl.Series:
+    """Return values as a column, null for NaN."""
+    return pl.Series(name, values, nan_to_null=True, dtype=pl.Float64)
 
 
 def walk_forward(
@@ -278,8 +308,6 @@ def _labels(rows: FloatArray, state: RegimeState | None) -> tuple[IntArray, IntA
     return likeliest(mixed, weights, means, lowers), nearest(volatility, state.cluster_centers)
 
 
-def _as_labels(labels: IntArray) -> pl.Series:
+def _as_labels(name: str, labels: IntArray) -> pl.Series:
     """Return labels as small whole numbers, null for -1."""
-    return pl.select(
-        pl.when(pl.lit(pl.Series(labels)) >= 0).then(pl.lit(pl.Series(labels))).cast(pl.Int8)
-    ).to_series()
+    return _as_values(name, np.where(labels >= 0, labels, np.nan)).cast(pl.Int8)

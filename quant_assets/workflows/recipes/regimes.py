@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 
+import numpy as np
 import polars as pl
 
 from quant_assets.features.regime_fit import RegimeState
@@ -29,6 +30,9 @@ from quant_assets.workflows.recipes.regime_states import (
 )
 from quant_assets.workflows.recomputation import Recomputation
 from quant_assets.workflows.view import LakeView, versions
+
+_FIRST_DAY = date(1970, 1, 1)
+"""Dates count from it."""
 
 _NOTHING = Window(entries=(), inputs={}, needs=())
 
@@ -168,5 +172,10 @@ def _bars(view: LakeView, plan: Plan) -> pl.DataFrame:
 
 
 def _of(bars: pl.DataFrame, sessions: tuple[date, ...]) -> pl.DataFrame:
-    """Return the bars of some sessions."""
-    return bars.filter(pl.col("session").is_in(sessions))
+    """Return the bars of some sessions; a view where they stand together, as they mostly do."""
+    days = bars["session"].cast(pl.Int32).to_numpy()
+    wanted = np.isin(days, [(day - _FIRST_DAY).days for day in sessions])
+    rows = np.flatnonzero(wanted)
+    if rows.size and rows[-1] - rows[0] + 1 == rows.size:
+        return bars[int(rows[0]) : int(rows[-1]) + 1]
+    return bars.filter(wanted)
