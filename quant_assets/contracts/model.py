@@ -1,9 +1,10 @@
 """Contract, week, day, bar and footprint as values; totals are the last bar's running context."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby, pairwise
+from itertools import groupby
+from operator import le
 from typing import Self
 
 from quant_assets.market.errors import InputError
@@ -219,21 +220,25 @@ def in_order(days: Iterable[Day]) -> Iterator[Day]:
     """
     last: date | None = None
     for day in days:
-        starts = [bar.start_ns for bar in day.bars]
-        if last is not None and day.session <= last:
-            raise _disordered(day, f"it does not lie behind {last}")
-        if not starts:
-            raise _disordered(day, "it has no bar")
-        if any(after <= before for before, after in pairwise(starts)):
-            raise _disordered(day, "its bars do not ascend")
+        check_behind(day.session, [bar.start_ns for bar in day.bars], last=last)
         last = day.session
         yield day
 
 
-def _disordered(day: Day, found: str) -> InputError:
+def check_behind(session: date, starts: Sequence[int], *, last: date | None) -> None:
+    """Hold that a session with bars of these starts lies behind another: raises as `in_order`."""
+    if last is not None and session <= last:
+        raise _disordered(session, f"it does not lie behind {last}")
+    if not starts:
+        raise _disordered(session, "it has no bar")
+    if any(map(le, starts[1:], starts)):
+        raise _disordered(session, "its bars do not ascend")
+
+
+def _disordered(session: date, found: str) -> InputError:
     """Say what is wrong with a day."""
     return InputError(
-        asked=f"session {day.session} of a contract",
+        asked=f"session {session} of a contract",
         found=found,
         remedy="Give each session once, ascending, with its bars ascending.",
     )

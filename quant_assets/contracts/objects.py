@@ -1,8 +1,9 @@
 """Between the flat table and the typed objects: both hold the same values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
-from typing import Any
+from datetime import date
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -16,14 +17,16 @@ from quant_assets.contracts.model import (
     OrderFlow,
     Prices,
     Running,
+    check_behind,
 )
 from quant_assets.contracts.schema import (
     CONTRACT_TABLE,
     FOOTPRINT_COLUMNS,
     ORDER_FLOW_COLUMNS,
     PRICE_COLUMNS,
-    RUNNING_FIELDS,
     STRETCHES,
+    level_columns,
+    running_columns,
 )
 from quant_assets.levels.schema import LEVEL_NAMES
 
@@ -38,9 +41,14 @@ FLAT_TYPES: dict[str, pl.DataType] = {
 }
 """Columns of `contract.parquet`: those of the flat table, and each bar's footprint."""
 
-_LEVEL_ENDS = ("", "_dist_ticks", "_dist_atr")
-
 Columns = dict[str, list[Any]]
+
+
+class DayRows(NamedTuple):
+    """One session in columns: parameters of `day_of`."""
+
+    rows: pl.DataFrame
+    footprint: pl.DataFrame | None = None
 
 
 def day_of(rows: pl.DataFrame, footprint: pl.DataFrame | None = None) -> Day:
@@ -63,7 +71,7 @@ def day_of(rows: pl.DataFrame, footprint: pl.DataFrame | None = None) -> Day:
         _order_flows(columns),
         columns["atr"],
         _levels(columns),
-        *(_records(Running, columns, _running(stretch)) for stretch in STRETCHES),
+        *(_records(Running, columns, running_columns(stretch)) for stretch in STRETCHES),
         (by_bar.get(start, ()) for start in starts),
         strict=True,
     )
@@ -74,13 +82,28 @@ def day_of(rows: pl.DataFrame, footprint: pl.DataFrame | None = None) -> Day:
     )
 
 
-def day_of_flat(rows: pl.DataFrame) -> Day:
+def day_of_flat(flat: pl.DataFrame) -> Day:
     """Return one session of `contract.parquet` as an object; its rows hold their footprint."""
-    told = rows.select("session", "bar_start", "footprint").filter(
+    return day_of(*parted(flat))
+
+
+def parted(flat: pl.DataFrame) -> DayRows:
+    """Return the rows of one session of `contract.parquet`, and their footprint beside them."""
+    told = flat.select("session", "bar_start", "footprint").filter(
         pl.col("footprint").list.len() > 0
     )
     footprint = told.explode("footprint").unnest("footprint")
-    return day_of(rows.drop("footprint"), footprint)
+    return DayRows(flat.drop("footprint"), footprint)
+
+
+def rows_in_order(days: Iterable[DayRows]) -> Iterator[DayRows]:
+    """Pass days on, one at a time; raises as `in_order`."""
+    last: date | None = None
+    for day in days:
+        session: date = day.rows["session"][0]
+        check_behind(session, day.rows["bar_start"].to_physical().to_list(), last=last)
+        last = session
+        yield day
 
 
 def flat_of(day: Day, *, contract: str | None) -> pl.DataFrame:
@@ -98,22 +121,12 @@ def flat_of(day: Day, *, contract: str | None) -> pl.DataFrame:
         **_spread([bar.order_flow for bar in bars], ORDER_FLOW_COLUMNS),
     }
     for name in LEVEL_NAMES:
-        columns |= _spread([bar.levels[name] for bar in bars], _level(name))
+        columns |= _spread([bar.levels[name] for bar in bars], level_columns(name))
     for stretch in STRETCHES:
-        columns |= _spread([getattr(bar, stretch) for bar in bars], _running(stretch))
+        columns |= _spread([getattr(bar, stretch) for bar in bars], running_columns(stretch))
     return pl.DataFrame(
         [pl.Series(name, columns[name], dtype) for name, dtype in FLAT_TYPES.items()]
     )
-
-
-def _level(name: str) -> tuple[str, ...]:
-    """Return the columns of a level, in the order of `Level`."""
-    return tuple(f"{name}{end}" for end in _LEVEL_ENDS)
-
-
-def _running(stretch: str) -> tuple[str, ...]:
-    """Return the columns of a stretch so far, in the order of `Running`."""
-    return tuple(f"{stretch}_{name}" for name in RUNNING_FIELDS)
 
 
 def _records(kind: type, columns: Columns, names: Sequence[str]) -> Iterator[Any]:
@@ -129,7 +142,7 @@ def _order_flows(columns: Columns) -> Iterator[OrderFlow | None]:
 
 def _levels(columns: Columns) -> Iterator[dict[str, Level]]:
     """Return the levels of each bar by name."""
-    by_name = [zip(*(columns[c] for c in _level(name)), strict=True) for name in LEVEL_NAMES]
+    by_name = [zip(*(columns[c] for c in level_columns(name)), strict=True) for name in LEVEL_NAMES]
     nothing = (None, None, None)
     for told in zip(*by_name, strict=True):
         yield {

@@ -29,6 +29,9 @@ ORDER_FLOW_COLUMNS = tuple(
 LEVEL_COLUMNS = tuple(name for name in LEVELS.schema.column_names() if name not in KEYS)
 """Columns of levels."""
 
+LEVEL_ENDS = ("", "_dist_ticks", "_dist_atr")
+"""What a level's columns end in, in the order of `Level`."""
+
 RUNNING_FIELDS = ("open", "high", "low", "volume", "delta", "bars")
 """What is told of a stretch so far."""
 
@@ -36,6 +39,16 @@ FOOTPRINT_COLUMNS = tuple(
     name for name in FOOTPRINT.schema.column_names() if name not in {"session", "bar_start"}
 )
 """Columns of a bar's footprint, one row a price."""
+
+
+def level_columns(name: str) -> tuple[str, ...]:
+    """Return the columns of a level, in the order of `Level`."""
+    return tuple(f"{name}{end}" for end in LEVEL_ENDS)
+
+
+def running_columns(stretch: str) -> tuple[str, ...]:
+    """Return the columns of a stretch so far, in the order of `Running`."""
+    return tuple(f"{stretch}_{name}" for name in RUNNING_FIELDS)
 
 
 def _nullable(column: dy.Column) -> dy.Column:

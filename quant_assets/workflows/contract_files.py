@@ -11,9 +11,9 @@ from quant_assets.market.errors import InputError
 from quant_assets.storage.readers.contract_json import ContractOpening, read_contract_opening
 from quant_assets.storage.readers.contract_parquet import read_parquet_opening
 from quant_assets.storage.source_code import code_version
-from quant_assets.storage.writers.contract_json import VERSION, write_contract_json
+from quant_assets.storage.writers.contract_json import VERSION, write_contract_rows
 from quant_assets.storage.writers.contract_parquet import json_to_parquet
-from quant_assets.workflows.contract_objects import ContractParts, find_contract, iter_days
+from quant_assets.workflows.contract_objects import ContractParts, find_contract, iter_day_rows
 from quant_assets.workflows.workspace import Workspace
 
 FOLDER = "contracts"
@@ -60,7 +60,7 @@ def store_contract_json(workspace: Workspace, name: str) -> ContractFile:
     path = contract_path(workspace, name, JSON_FILE)
     is_new = _reason(path, lineage, read_contract_opening) is not None
     if is_new:
-        write_contract_json(path, parts.head, iter_days(workspace, parts), lineage=lineage)
+        write_contract_rows(path, parts.head, iter_day_rows(workspace, parts), lineage=lineage)
     return ContractFile(path, parts, _version(lineage), is_new)
 
 

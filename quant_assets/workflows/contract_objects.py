@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from quant_assets.bars.footprint_schema import FOOTPRINT
 from quant_assets.contracts.model import Contract, ContractHead, Day
-from quant_assets.contracts.objects import day_of
+from quant_assets.contracts.objects import DayRows, day_of
 from quant_assets.contracts.schema import CONTRACT_TABLE
 from quant_assets.lineage.records import Origin
 from quant_assets.market.errors import TableMissingError
@@ -87,10 +87,15 @@ def stream_contract(
 
 def iter_days(workspace: Workspace, parts: ContractParts) -> Iterator[Day]:
     """Yield the days of a contract; the files of one day are read at a time."""
+    return (day_of(*day) for day in iter_day_rows(workspace, parts))
+
+
+def iter_day_rows(workspace: Workspace, parts: ContractParts) -> Iterator[DayRows]:
+    """Yield the days of a contract as columns; the files of one day are read at a time."""
     for entry in parts.tables:
         footprint = parts.footprints.get(entry.session)
         rows = workspace.lake.read(entry)
-        yield day_of(rows, workspace.lake.read(footprint) if footprint else None)
+        yield DayRows(rows, workspace.lake.read(footprint) if footprint else None)
 
 
 def contract_sessions(workspace: Workspace) -> dict[str, list[Key]]:

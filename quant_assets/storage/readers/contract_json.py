@@ -3,8 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import polars as pl
 
 from quant_assets.contracts.json_values import (
     FaultyValueError,
@@ -12,14 +16,22 @@ from quant_assets.contracts.json_values import (
     head_from_json,
 )
 from quant_assets.contracts.model import Contract, ContractHead, Day, in_order
+from quant_assets.contracts.objects import flat_of
 from quant_assets.lineage.records import Lineage
 from quant_assets.market.errors import InputError
 from quant_assets.market.periods import week_of
+from quant_assets.storage.readers.contract_lines import (
+    OtherLayoutError,
+    iter_own_days,
+    iter_own_rows,
+)
 from quant_assets.storage.writers.contract_json import FORMAT, VERSION
 
 _READ_BYTES = 1 << 16
 _OPENING = frozenset({"format", "version", "lineage", *(one.name for one in fields(ContractHead))})
 _NESTED = frozenset({"start_map", "start_array"})
+
+T = TypeVar("T")
 
 Events = Iterator[tuple[str, Any]]
 """(event, value) pairs of ijson: `map_key`, `number`, `start_array` and the like."""
@@ -54,6 +66,32 @@ def iter_contract_days(path: Path) -> Iterator[Day]:
         Where the file is damaged, or holds what no `contract.json` holds; it names the week, the
         day and the value. Days before it have been given by then.
     """
+    opening = read_contract_opening(path)
+    own = iter_own_days(path, opening.head, opening.lineage)
+    yield from _else_by_events(own, path, lambda day: day)
+
+
+def iter_contract_rows(path: Path) -> Iterator[pl.DataFrame]:
+    """Yield the days of a file as rows of `contract.parquet`: raises as `iter_contract_days`."""
+    opening = read_contract_opening(path)
+    own = iter_own_rows(path, opening.head, opening.lineage)
+    yield from _else_by_events(own, path, partial(flat_of, contract=opening.head.contract))
+
+
+def _else_by_events(own: Iterator[T], path: Path, turn: Callable[[Day], T]) -> Iterator[T]:
+    """Yield days as our own layout gives them, and behind the first other line as events do."""
+    given = 0
+    try:
+        for one in own:
+            yield one
+            given += 1
+    except OtherLayoutError:
+        # From the start again: only so is the place of a fault known, and the order of all.
+        yield from map(turn, islice(_days_by_events(path), given, None))
+
+
+def _days_by_events(path: Path) -> Iterator[Day]:
+    """Yield the days of a file in any layout: raises as `iter_contract_days`."""
     with _events_of(path) as events:
         _opening(events)
         yield from in_order(_days(events))

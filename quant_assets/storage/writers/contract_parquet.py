@@ -14,7 +14,7 @@ from quant_assets.contracts.schema import CONTRACT_TABLE
 from quant_assets.lineage.fingerprint import canonical_json
 from quant_assets.lineage.records import Lineage
 from quant_assets.storage.commit import FOOTER_KEY
-from quant_assets.storage.readers.contract_json import iter_contract_days, read_contract_opening
+from quant_assets.storage.readers.contract_json import iter_contract_rows, read_contract_opening
 from quant_assets.storage.writers.files import replace_file
 
 FILE_TABLE = "contract_parquet"
@@ -36,7 +36,8 @@ def write_contract_parquet(
     CommitError
         If the disk is full or refuses.
     """
-    replace_file(path, partial(_write, head=head, days=days, lineage=lineage))
+    rows = (flat_of(day, contract=head.contract) for day in in_order(days))
+    replace_file(path, partial(_write, head=head, days=rows, lineage=lineage))
 
 
 def json_to_parquet(source: Path, target: Path) -> None:
@@ -50,12 +51,13 @@ def json_to_parquet(source: Path, target: Path) -> None:
         If the disk is full or refuses.
     """
     opening = read_contract_opening(source)
-    write_contract_parquet(
-        target, opening.head, iter_contract_days(source), lineage=opening.lineage
-    )
+    days = iter_contract_rows(source)
+    replace_file(target, partial(_write, head=opening.head, days=days, lineage=opening.lineage))
 
 
-def _write(path: Path, *, head: ContractHead, days: Iterable[Day], lineage: Lineage) -> None:
+def _write(
+    path: Path, *, head: ContractHead, days: Iterable[pl.DataFrame], lineage: Lineage
+) -> None:
     """Write the whole file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -69,9 +71,9 @@ def _write(path: Path, *, head: ContractHead, days: Iterable[Day], lineage: Line
     }
     told = schema.with_metadata({FOOTER_KEY: canonical_json(footer)})
     with pq.ParquetWriter(path, told, compression="zstd") as writer:
-        for day in in_order(days):
-            flat = _arrow(flat_of(day, contract=head.contract))
-            writer.write_table(pa.Table.from_batches(flat.to_batches(), told), len(day.bars))
+        for rows in days:
+            flat = _arrow(rows)
+            writer.write_table(pa.Table.from_batches(flat.to_batches(), told), rows.height)
 
 
 def _arrow(frame: pl.DataFrame) -> Any:
