@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from quant_assets.backtests.engine import Result, run_backtest
 from quant_assets.backtests.history import SymbolHistory
+from quant_assets.backtests.kept import Kept, made_anew
 from quant_assets.execution.costs import Realism
 from quant_assets.market.instruments import Instrument
 from quant_assets.optimization.trials import Trial, trial_identity
@@ -31,6 +32,7 @@ def run_trial(
     quality_share: float | None = None,
     sweep: str | None = None,
     with_ladder: bool = False,
+    kept: Kept = made_anew,
     progress: Progress = lambda _: None,
 ) -> Backtest:
     """Backtest a strategy and return its trial; the run's hash is the trial's identity.
@@ -45,6 +47,8 @@ def run_trial(
         Sweep that asks for it; None for a single backtest.
     with_ladder
         Whether the other levels of realism are run too; they are no trials of their own.
+    kept
+        Keeps what does not hang on the strategy; see `run_backtest`.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def run_trial(
     """
     identity = trial_identity(strategy, data_versions=data_versions, code_version=code_version)
     progress(f"trial {identity[:10]}: {', '.join(sorted(histories))}")
-    result = run_backtest(histories, strategy, instruments, run_hash=identity)
+    result = run_backtest(histories, strategy, instruments, run_hash=identity, kept=kept)
     trial = Trial.from_result(
         result,
         strategy=strategy,

@@ -4,11 +4,12 @@ It gives what the assets give that store each step: the same rows, model, signal
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import TypeVar
 
 import polars as pl
 
+from quant_assets.backtests.kept import Kept
 from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.market.errors import LakeError, StateError, StrategyError, TrainingError
 from quant_assets.models.prediction import predict_session
@@ -18,6 +19,7 @@ from quant_assets.storage.index import Entry
 from quant_assets.storage.job_queue import Finished, Job
 from quant_assets.workflows.backtesting import Backtest, run_trial
 from quant_assets.workflows.histories import histories_of
+from quant_assets.workflows.history_signals import is_of_whole_history, whole_rule_signals
 from quant_assets.workflows.recipe import Key
 from quant_assets.workflows.recipes.learning_source import rows_to_learn
 from quant_assets.workflows.recipes.neighbours import research_history
@@ -31,6 +33,8 @@ from quant_assets.workflows.view import LakeView, versions
 
 KEPT_ROWS = 4
 KEPT_MODELS = 16
+KEPT_PARTS = 4
+"""Of what backtests share, so many of each kind: arrays of markets, of latencies, of targets."""
 
 Made = TypeVar("Made")
 
@@ -45,11 +49,11 @@ class Cache:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, OrderedDict[str, object]] = {}
+        self._kept: dict[str, OrderedDict[Hashable, object]] = {}
         self.made: dict[str, int] = {}
         """How often something was made anew, by what it is."""
 
-    def get(self, what: str, key: str, make: Callable[[], Made], *, most: int) -> Made:
+    def get(self, what: str, key: Hashable, make: Callable[[], Made], *, most: int) -> Made:
         """Return what is kept under a key, made where it is not."""
         kept = self._kept.setdefault(what, OrderedDict())
         if key not in kept:
@@ -59,6 +63,14 @@ class Cache:
                 kept.popitem(last=False)
         kept.move_to_end(key)
         return kept[key]  # type: ignore[return-value]
+
+    def keep(self, version: str) -> Kept:
+        """Return what keeps things that hang on a version, and on what they are kept by."""
+
+        def kept(what: str, on: Hashable, make: Callable[[], Made], /) -> Made:
+            return self.get(f"shared {what}", (version, on), make, most=KEPT_PARTS)
+
+        return kept
 
 
 def run_configuration(
@@ -79,17 +91,18 @@ def run_configuration(
         As the assets would: no rows to learn from, no bars, a rule that fails.
     """
     predicted = predictions_of(view, strategy, cache) if strategy.learns else None
-    found = histories_of(view, strategy, _signals(view, strategy, predicted))
-    bars = digest_of({s: versions(entries) for s, entries in found.bars.items()})
-    share = cache.get("quality", bars, lambda: quality_share(view, found), most=KEPT_MODELS)
+    signals = _signals(view, strategy, predicted, cache)
+    found = histories_of(view, strategy, signals, keep=cache.keep)
+    kept = cache.keep(found.market)
     return run_trial(
         found.by_symbol,
         strategy=strategy,
         instruments={s: view.workspace.instrument(s) for s in found.by_symbol},
         data_versions=found.versions,
         code_version=backtest_code_version(),
-        quality_share=share,
+        quality_share=kept("quality", None, lambda: quality_share(view, found)),
         sweep=sweep,
+        kept=kept,
     )
 
 
@@ -102,9 +115,11 @@ def research_sessions(view: LakeView, strategy: Strategy) -> Iterator[Entry]:
 
 
 def _signals(
-    view: LakeView, strategy: Strategy, predicted: Predictions | None
-) -> dict[str, pl.DataFrame]:
+    view: LakeView, strategy: Strategy, predicted: Predictions | None, cache: Cache
+) -> Mapping[str, pl.DataFrame]:
     """Return the signals of each symbol; a model's on sessions that it has predicted alone."""
+    if is_of_whole_history(strategy):
+        return whole_rule_signals(view, strategy, cache.keep("bars"))
     parts: dict[str, list[pl.DataFrame]] = {}
     for here in research_sessions(view, strategy):
         of_model = None

@@ -1,18 +1,22 @@
 """What a backtest reads of the lake: bars, finer bars, halts and closes beside the signals."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 
+import numpy as np
 import polars as pl
 
 from quant_assets.backtests.history import SymbolHistory
+from quant_assets.backtests.kept import Kept, made_anew
 from quant_assets.execution.halts import halts_of_status
 from quant_assets.execution.reasons import Reason
-from quant_assets.lineage.fingerprint import content_version
+from quant_assets.lineage.fingerprint import digest_of
+from quant_assets.lineage.part_fingerprints import content_versions
 from quant_assets.lineage.records import Origin
 from quant_assets.market.errors import StrategyError
 from quant_assets.market.timeframes import Timeframe
+from quant_assets.signals.schema import SIGNALS
 from quant_assets.signals.sizing import VolatilityTarget
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
@@ -40,11 +44,14 @@ class Histories:
     versions
         Names and versions of all that the result hangs on, beside strategy and code. Signals
         go by their content and not by the strategy's name: renamed, it is no new trial.
+    market
+        Version of the same without the signals: what strategies share that ask for other trades.
     """
 
     by_symbol: dict[str, SymbolHistory]
     bars: dict[str, list[Entry]]
     versions: dict[str, str]
+    market: str
 
     @property
     def origin(self) -> Origin:
@@ -52,8 +59,34 @@ class Histories:
         return Origin.of(entry.origin for entries in self.bars.values() for entry in entries)
 
 
+@dataclass(frozen=True)
+class SymbolReads:
+    """What a symbol is traded on from one session to another, as entries of the lake.
+
+    Parameters
+    ----------
+    before
+        Bars of earlier sessions that sizes and impact look back on.
+    versions
+        Names and versions of all of it, of the closes and of the instrument.
+    digest
+        SHA-256 of those.
+    """
+
+    before: list[Entry]
+    bars: list[Entry]
+    finer: list[Entry]
+    halts: list[Entry]
+    versions: dict[str, str]
+    digest: str
+
+
 def histories_of(
-    view: LakeView, strategy: Strategy, signals: Mapping[str, pl.DataFrame]
+    view: LakeView,
+    strategy: Strategy,
+    signals: Mapping[str, pl.DataFrame],
+    *,
+    keep: Callable[[str], Kept] = lambda _: made_anew,
 ) -> Histories:
     """Gather what a strategy is traded on, from the first session with signals to the last.
 
@@ -61,6 +94,8 @@ def histories_of(
     ----------
     signals
         By symbol, in the columns of SIGNALS; symbols without a row are left out.
+    keep
+        Returns what keeps things under a version that tells all that they hang on.
 
     Raises
     ------
@@ -74,22 +109,59 @@ def histories_of(
             found="no signals",
             remedy="Make them first: quant materialize signals",
         )
-    bars = {symbol: bars_between(view, strategy, symbol, told[symbol]) for symbol in told}
-    before = {symbol: _sessions_before(view, strategy, bars[symbol][0]) for symbol in told}
-    known = versions(e for side in (before, bars) for entries in side.values() for e in entries)
-    known |= closes_versions(view.workspace, known) | instrument_versions(view.workspace, told)
-    by_symbol: dict[str, SymbolHistory] = {}
-    for symbol, entries in bars.items():
-        finer, halts = finer_entries(view, entries), status_entries(view, entries)
-        known |= versions([*finer, *halts]) | signal_versions(symbol, told[symbol])
-        by_symbol[symbol] = SymbolHistory(
-            bars=pl.concat([view.read(entry) for entry in (*before[symbol], *entries)]),
-            signals=told[symbol],
-            finer=pl.concat([view.read(entry) for entry in finer]) if finer else None,
-            halts=_halts(view, halts),
-            closes=_closes(view.workspace, symbol, entries),
-        )
-    return Histories(by_symbol, bars, known)
+    reads = {
+        symbol: _reads(view, strategy, symbol, frame, keep("reads"))
+        for symbol, frame in told.items()
+    }
+    market = digest_of({symbol: found.digest for symbol, found in reads.items()})
+    read = keep(market)(
+        "histories",
+        None,
+        lambda: {symbol: _history(view, symbol, found) for symbol, found in reads.items()},
+    )
+    known: dict[str, str] = {}
+    for symbol, found in reads.items():
+        known |= found.versions | signal_versions(symbol, told[symbol])
+    return Histories(
+        by_symbol={symbol: replace(one, signals=told[symbol]) for symbol, one in read.items()},
+        bars={symbol: found.bars for symbol, found in reads.items()},
+        versions=known,
+        market=market,
+    )
+
+
+def _reads(
+    view: LakeView, strategy: Strategy, symbol: str, signals: pl.DataFrame, kept: Kept
+) -> SymbolReads:
+    """Return the entries that a symbol is traded on; those kept are good while the view stands."""
+    first, last = signals["session"].min(), signals["session"].max()
+    wanted = LOOK_BACK_SESSIONS
+    if isinstance(strategy.risk, VolatilityTarget):
+        wanted = max(wanted, strategy.risk.sessions)
+
+    def look() -> SymbolReads:
+        bars = bars_between(view, strategy, symbol, signals)
+        before = _sessions_before(view, bars[0], wanted)
+        finer, halts = finer_entries(view, bars), status_entries(view, bars)
+        known = versions([*before, *bars])
+        known |= closes_versions(view.workspace, known)
+        known |= instrument_versions(view.workspace, [symbol]) | versions([*finer, *halts])
+        return SymbolReads(before, bars, finer, halts, known, digest_of(known))
+
+    state = view.remembered("state of reads", (BARS, RAW_STATUS.name), symbol, object)
+    return kept(f"reads/{symbol}", (state, strategy.timeframe, first, last, wanted), look)
+
+
+def _history(view: LakeView, symbol: str, found: SymbolReads) -> SymbolHistory:
+    """Return what a symbol is traded on, without a signal."""
+    finer = [view.read(entry) for entry in found.finer]
+    return SymbolHistory(
+        bars=pl.concat([view.read(entry) for entry in (*found.before, *found.bars)]),
+        signals=SIGNALS.empty(),
+        finer=pl.concat(finer) if finer else None,
+        halts=_halts(view, found.halts),
+        closes=_closes(view.workspace, symbol, found.bars),
+    )
 
 
 def bars_between(
@@ -111,7 +183,7 @@ def bars_between(
     return found
 
 
-def _sessions_before(view: LakeView, strategy: Strategy, first: Entry) -> list[Entry]:
+def _sessions_before(view: LakeView, first: Entry, wanted: int) -> list[Entry]:
     """Return the research bars of the sessions before one that sizes and impact look back on."""
     timeframe = first.levels["timeframe"]
     earlier = [
@@ -119,9 +191,6 @@ def _sessions_before(view: LakeView, strategy: Strategy, first: Entry) -> list[E
         for entry in research_history(view, first.symbol)
         if entry.day < first.day and entry.levels["timeframe"] == timeframe
     ]
-    wanted = LOOK_BACK_SESSIONS
-    if isinstance(strategy.risk, VolatilityTarget):
-        wanted = max(wanted, strategy.risk.sessions)
     # A return takes the close before it.
     return earlier[-(wanted + 1) :]
 
@@ -146,11 +215,21 @@ def status_entries(view: LakeView, bars: list[Entry]) -> list[Entry]:
 
 
 def signal_versions(symbol: str, signals: pl.DataFrame) -> dict[str, str]:
-    """Return the content versions of a symbol's signals, a session each."""
+    """Return the content versions of a symbol's signals, a session each.
+
+    Parameters
+    ----------
+    signals
+        By session and bar, ascending.
+    """
+    days = signals["session"].cast(pl.Int32).to_numpy()
+    ends = [*(np.flatnonzero(np.diff(days)) + 1).tolist(), len(days)]
     return {
-        f"signals/symbol={symbol}/{session}": content_version(rows)
-        for (session,), rows in sorted(
-            signals.partition_by("session", as_dict=True, maintain_order=True).items()
+        f"signals/symbol={symbol}/{session}": version
+        for session, version in zip(
+            signals["session"][np.subtract(ends, 1)].to_list(),
+            content_versions(signals, ends),
+            strict=True,
         )
     }
 
