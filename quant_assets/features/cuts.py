@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from quant_assets.indicators.arrays import FloatArray, IntArray
+from quant_assets.indicators.columns import nullable_columns
 
 KEYS = ("session", "bar_start")
 """Columns that are left as they are."""
@@ -124,20 +125,11 @@ class _Payload:
         columns = {name: tail[name] for name in KEYS if name in tail.columns}
         for column in self._others:
             columns[column.name] = _scaled(column[order], by_name.get(column.name))
-        columns |= self._scaled_table(order, [by_name[name] for name in self._plain])
+        if self._plain:
+            own = np.array([by_name[name] for name in self._plain])
+            made = nullable_columns(self._plain, self._table[:, order] * own)
+            columns |= {column.name: column for column in made}
         return pl.DataFrame([columns[name] for name in tail.columns])
-
-    def _scaled_table(self, order: IntArray, factors: Sequence[FloatArray]) -> dict[str, pl.Series]:
-        """Return the columns without a NaN: one turn from array to column for all of them."""
-        if not self._plain:
-            return {}
-        scaled = self._table[:, order] * np.array(factors)
-        column = pl.Series(scaled.ravel(), nan_to_null=True, dtype=pl.Float64)
-        n_rows = order.shape[0]
-        return {
-            name: column.slice(at * n_rows, n_rows).alias(name)
-            for at, name in enumerate(self._plain)
-        }
 
 
 def _scaled(column: pl.Series, factors: FloatArray | None) -> pl.Series:

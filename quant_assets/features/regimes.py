@@ -29,6 +29,7 @@ from quant_assets.features.regime_schema import (
     covariance_name,
 )
 from quant_assets.indicators.arrays import FlagArray, FloatArray, IntArray
+from quant_assets.indicators.columns import changes_of, nullable_columns
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.periods import week_of
 from quant_assets.market.timeframes import Timeframe
@@ -84,21 +85,11 @@ def ingredients_of(bars: pl.DataFrame) -> FloatArray:
     """
     close = bars["close"].cast(pl.Float64).to_numpy(writable=True)
     volume = bars["volume"].cast(pl.Float64).to_numpy(writable=True)
-    rows: FloatArray = bar_ingredients(close, volume, _new_contracts(bars))
+    starts = np.zeros(bars.height, dtype=np.bool_)
+    if "contract" in bars.columns:
+        starts = changes_of(bars["contract"])
+    rows: FloatArray = bar_ingredients(close, volume, starts)
     return rows
-
-
-def _new_contracts(bars: pl.DataFrame) -> FlagArray:
-    """Return where a contract is another than at the bar before; bars may have none."""
-    starts: FlagArray = np.zeros(bars.height, dtype=np.bool_)
-    if bars.is_empty() or "contract" not in bars.columns:
-        return starts
-    contract = bars["contract"]
-    # Most windows are of one contract, or of a symbol without: two comparisons tell.
-    n_null = contract.null_count()
-    if n_null == bars.height or (n_null == 0 and (contract == contract[0]).all()):
-        return starts
-    return contract.ne_missing(contract.shift(1)).to_numpy(writable=True)
 
 
 def label_session(
@@ -133,7 +124,7 @@ def label_session(
         [
             known["session"].filter(pl.Series(own)),
             known["bar_start"].filter(pl.Series(own)).cast(UTC_NS),
-            *(_as_values(name, rows[:, at]) for at, name in enumerate(INGREDIENT_NAMES)),
+            *nullable_columns(INGREDIENT_NAMES, rows.T),
             _as_labels("mixture_label", mixture),
             _as_labels("volatility_label", volatility),
             since.new_from_index(0, rows.shape[0]),
@@ -153,11 +144,6 @@ def _known(window: pl.DataFrame, session: date) -> tuple[pl.DataFrame, FlagArray
     if known[:count].all():
         return ordered[:count], own[:count]
     return ordered.filter(known), own[known]
-
-
-def _as_values(name: str, values: FloatArray) -> pl.Series:
-    """Return values as a column, null for NaN."""
-    return pl.Series(name, values, nan_to_null=True, dtype=pl.Float64)
 
 
 def walk_forward(
@@ -310,4 +296,5 @@ def _labels(rows: FloatArray, state: RegimeState | None) -> tuple[IntArray, IntA
 
 def _as_labels(name: str, labels: IntArray) -> pl.Series:
     """Return labels as small whole numbers, null for -1."""
-    return _as_values(name, np.where(labels >= 0, labels, np.nan)).cast(pl.Int8)
+    values = np.where(labels >= 0, labels, np.nan)
+    return nullable_columns([name], values[np.newaxis])[0].cast(pl.Int8)

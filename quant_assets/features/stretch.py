@@ -16,6 +16,7 @@ from quant_assets.features.catalog import Feature
 from quant_assets.features.inputs import REFERENCE_CONTRACT, REFERENCE_INPUTS
 from quant_assets.features.multi_timeframe import LongerBars
 from quant_assets.indicators.arrays import FlagArray, FloatArray, IntArray
+from quant_assets.indicators.columns import changes_of
 from quant_assets.indicators.segments import unbroken_runs
 from quant_assets.market.errors import InputError
 from quant_assets.market.timeframes import Timeframe
@@ -189,10 +190,11 @@ def _columns(
         column = bars.get_column(name)
         own = column.to_numpy()
         row[:] = own if own.dtype == np.float64 else column.cast(pl.Float64).to_numpy()
-    lacks = ~np.isfinite(table)
+    infinite = np.isinf(table)
+    if infinite.any():
+        table[infinite] = np.nan
+    lacks = np.isnan(table)
     gapped = np.flatnonzero(lacks.any(axis=1)).tolist()
-    for at in gapped:
-        table[at, lacks[at]] = np.nan
     columns = dict(zip(names, read_only(table), strict=True))
     return columns, {names[at]: lacks[at] for at in gapped}
 
@@ -201,12 +203,8 @@ def _changes(bars: pl.DataFrame, column: str) -> FlagArray | None:
     """Return where a contract is another than at the bar before; bars may have none."""
     if bars.is_empty() or column not in bars.columns:
         return None
-    contract = bars[column]
-    n_null = contract.null_count()
-    # Most windows are of one contract, or of a symbol without.
-    if n_null == bars.height or (n_null == 0 and (contract == contract[0]).all()):
-        return None
-    return contract.ne_missing(contract.shift(1)).to_numpy()
+    changes = changes_of(bars[column])
+    return changes if changes.any() else None
 
 
 def _checked(one: Feature, bars: BarArrays) -> FloatArray:

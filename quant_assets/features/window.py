@@ -21,6 +21,7 @@ from quant_assets.features.catalog import Catalog, Family, Feature
 from quant_assets.features.standard import standard_catalog
 from quant_assets.features.stretch import Stretch
 from quant_assets.indicators.arrays import FlagArray, FloatArray, IntArray
+from quant_assets.indicators.columns import nullable_columns
 from quant_assets.market.columns import UTC_NS
 from quant_assets.market.errors import InputError
 from quant_assets.market.timeframes import Timeframe
@@ -86,13 +87,10 @@ def compute_features(
 
 def _columns(chosen: Sequence[Feature], values: FloatArray) -> list[pl.Series]:
     """Return a column a feature; the one place where NaN becomes null."""
-    n_rows = values.shape[1]
     for row, one in zip(values, chosen, strict=True):
         if one.family is Family.REGIME:
             row[~_is_label(row)] = np.nan
-    # One turn from array to column is much cheaper than one a feature.
-    column = pl.Series(values.ravel(), nan_to_null=True, dtype=pl.Float64)
-    parts = (column.slice(at * n_rows, n_rows).alias(one.name) for at, one in enumerate(chosen))
+    parts = nullable_columns([one.name for one in chosen], values)
     return [
         part.cast(pl.Int8) if one.family is Family.REGIME else part
         for part, one in zip(parts, chosen, strict=True)

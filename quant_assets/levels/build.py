@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from quant_assets.indicators.arrays import FloatArray
+from quant_assets.indicators.columns import nullable_columns
 from quant_assets.indicators.kernels import ratio
 from quant_assets.levels.flow import Flow
 from quant_assets.levels.marks import Marks, Opening, earlier_marks, opening_marks
@@ -75,7 +76,7 @@ def build_levels(
     Returns
     -------
     DataFrame
-        Table `levels`.
+        Rows of table `levels`; its contract is checked where they are stored.
     """
     if bars.is_empty():
         return LEVELS.empty()
@@ -89,7 +90,8 @@ def build_levels(
         **opening_marks(bars, opening),
     }
     columns = _with_distances(levels, bars["close"].to_numpy(), atr=atr, tick_size=tick_size)
-    return LEVELS.check(_keys(bars, opening).hstack(_nullable({"atr": atr} | columns)))
+    rows = _keys(bars, opening).hstack(_nullable({"atr": atr} | columns))
+    return rows[LEVELS.schema.column_names()]
 
 
 def _flow_levels(flow: Flow, earlier: Earlier) -> dict[str, FloatArray]:
@@ -130,9 +132,7 @@ def _keys(bars: pl.DataFrame, opening: Opening) -> pl.DataFrame:
     return bars.select("session", "bar_start", end.cast(UTC_NS).alias("known_at"))
 
 
-def _nullable(columns: dict[str, FloatArray]) -> pl.DataFrame:
+def _nullable(columns: dict[str, FloatArray]) -> list[pl.Series]:
     """Return arrays as columns, null for what is not finite."""
-    finite = {
-        name: np.where(np.isfinite(values), values, np.nan) for name, values in columns.items()
-    }
-    return pl.DataFrame(finite, nan_to_null=True)
+    table = np.array(list(columns.values()))
+    return nullable_columns(list(columns), np.where(np.isfinite(table), table, np.nan))

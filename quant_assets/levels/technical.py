@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from quant_assets.indicators.arrays import FloatArray
+from quant_assets.indicators.columns import changes_of
 from quant_assets.indicators.segments import unbroken_runs
 from quant_assets.indicators.volatility import average_true_range
 
@@ -81,9 +82,8 @@ def _windowed(
 ) -> Figures:
     """Return figures of a session's bars, computed run by run on the look-back and the session."""
     history = before.tail(look_back)
-    window = pl.concat([history.select(*names, "contract"), bars.select(*names, "contract")])
-    contract = window["contract"]
-    changes = contract.ne_missing(contract.shift(1)).to_numpy()
+    window = history[[*names, "contract"]].vstack(bars[[*names, "contract"]])
+    changes = changes_of(window["contract"])
     columns = [np.ascontiguousarray(window[name].to_numpy()) for name in names]
     figures = tuple(np.full(window.height, np.nan) for _ in range(n_figures))
     for start, stop in unbroken_runs(np.zeros(window.height, dtype=np.bool_), changes):
