@@ -95,5 +95,5 @@ def _gathered(name: str, asked: Sequence[Asked], rows: np.ndarray) -> pl.Series:
     parts = [one.signals[name] for one in asked]
     dtype = parts[0].dtype
     if all(part.null_count() == part.len() for part in parts):
-        return pl.Series(name, [], dtype=dtype).extend_constant(None, len(rows))
+        return pl.Series(name, [None], dtype=dtype).new_from_index(0, len(rows))
     return pl.concat([*parts, pl.Series(name, [None], dtype=dtype)])[rows]

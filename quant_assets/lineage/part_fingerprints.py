@@ -24,7 +24,8 @@ def content_versions(frame: pl.DataFrame, ends: Sequence[int]) -> list[str]:
     Parameters
     ----------
     ends
-        Where each stretch ends, ascending; the first begins at row 0, and each has a row.
+        Where each stretch ends, ascending; the first begins at row 0. Each has a row, but for the
+        one of a frame that has none.
 
     Notes
     -----
@@ -55,18 +56,24 @@ def _version(head: str, feeds: Sequence[_Feed], begin: int, end: int) -> str:
 
 def _feed_of(series: pl.Series) -> _Feed | None:
     """Return what feeds a column to a digest, None where that is not told here."""
-    dtype = series.dtype
     if series.len() and series.null_count() == series.len():
         return _feed_nothing
-    if isinstance(dtype, pl.String):
+    if isinstance(series.dtype, pl.String):
         return _feed_of_words(series)
+    physical = _physical(series)
+    return None if physical is None else _feed_of_numbers(series, physical)
+
+
+def _physical(series: pl.Series) -> pl.Series | None:
+    """Return a column as the numbers that it is stored as, None where it is stored otherwise."""
+    dtype = series.dtype
     if isinstance(dtype, _PLAIN):
-        return _feed_of_numbers(series, series)
-    if isinstance(dtype, pl.Boolean):
-        return _feed_of_numbers(series, series.cast(pl.UInt8))
-    if isinstance(dtype, pl.Enum | pl.Date | pl.Datetime):
-        return _feed_of_numbers(series, series.to_physical())
-    return None
+        return series
+    if isinstance(dtype, pl.Enum):
+        return series.to_physical()
+    # A cast is no query of its own, as `to_physical` is.
+    stored = {pl.Boolean: pl.UInt8, pl.Date: pl.Int32, pl.Datetime: pl.Int64}.get(type(dtype))
+    return None if stored is None else series.cast(stored)
 
 
 def _feed_nothing(digest: Any, _begin: int, _end: int) -> None:
@@ -91,12 +98,15 @@ def _feed_of_numbers(series: pl.Series, physical: pl.Series) -> _Feed:
 def _feed_of_words(series: pl.Series) -> _Feed:
     """Return what feeds texts: the bytes of each one's length, then all of them."""
     mask = _mask(series)
-    words = [(word or "").encode() for word in series.to_list()]
+    is_one = mask is None and series.len() > 0 and bool((series == series[0]).all())
+    # A column of one text, such as the model of all rows, need not be taken apart.
+    first = series[0].encode() if is_one else b""
+    words = [] if is_one else [(word or "").encode() for word in series.to_list()]
 
     def feed(digest: Any, begin: int, end: int) -> None:
         if not _feed_mask(digest, mask, begin, end):
             return
-        mine = words[begin:end]
+        mine = [first] * (end - begin) if is_one else words[begin:end]
         digest.update(b"whole")
         digest.update(np.array([len(word) for word in mine], dtype=np.uint32))
         digest.update(b"".join(mine))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
-from quant_assets.backtests.metrics import session_returns
-from quant_assets.lineage.fingerprint import canonical_json, content_version, digest_of
+from quant_assets.backtests.metrics import session_ends, session_returns
+from quant_assets.lineage.fingerprint import canonical_json, digest_of
+from quant_assets.lineage.part_fingerprints import content_versions
 from quant_assets.market.errors import StrategyError
 from quant_assets.optimization.return_series import NO_RETURNS, ReturnSeries
 from quant_assets.optimization.schema import METRICS_TYPE, TRIALS
@@ -104,6 +105,7 @@ class Trial:
         result: "Result",
         *,
         strategy: Strategy,
+        trial_id: str | None = None,
         symbols: Sequence[str],
         data_versions: Mapping[str, str],
         code_version: str,
@@ -116,15 +118,17 @@ class Trial:
 
         Parameters
         ----------
+        trial_id
+            Its `trial_identity`, where that is known.
         ladder
             Results of the same strategy at other levels of realism; its own is added.
         """
-        sessions = result.equity["session"].unique(maintain_order=True)
+        held = result.equity["session"]
+        sessions = held[session_ends(held)].to_list()
         rungs = {**(ladder or {}), result.realism.value: result}
         return cls(
-            trial_id=trial_identity(
-                strategy, data_versions=data_versions, code_version=code_version
-            ),
+            trial_id=trial_id
+            or trial_identity(strategy, data_versions=data_versions, code_version=code_version),
             strategy=strategy.name,
             config=strategy.to_mapping(),
             data_hash=digest_of(dict(data_versions)),
@@ -132,17 +136,17 @@ class Trial:
             metrics=result.metrics,
             realism=result.realism.value,
             symbols=tuple(sorted(symbols)),
-            first_session=sessions.dt.min(),  # type: ignore[arg-type]
-            last_session=sessions.dt.max(),  # type: ignore[arg-type]
+            first_session=min(sessions),
+            last_session=max(sessions),
             model_version=model_version,
             quality_share=quality_share,
             sweep=sweep,
             series=ReturnSeries.of(
-                sessions.to_list(), session_returns(result.equity, capital=strategy.capital)
+                sessions, session_returns(result.equity, capital=strategy.capital)
             ),
             ladder={level: _rung(one.metrics) for level, one in sorted(rungs.items())},
             unfilled=dict(result.unfilled),
-            trade_hash=content_version(result.trades),
+            trade_hash=content_versions(result.trades, [result.trades.height])[0],
         )
 
     def to_row(self) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def run_trial(
     trial = Trial.from_result(
         result,
         strategy=strategy,
+        trial_id=identity,
         symbols=tuple(histories),
         data_versions=data_versions,
         code_version=code_version,
@@ -89,5 +90,10 @@ def _ladder(
 
 def _model_version(histories: Mapping[str, SymbolHistory]) -> str | None:
     """Return the one model that predicted, None where several did, or none."""
-    found = {v for one in histories.values() for v in one.signals["model_version"].unique()}
+    columns = [one.signals["model_version"] for one in histories.values()]
+    found = {
+        version
+        for column in columns
+        for version in ([None] if column.null_count() == column.len() else column.unique())
+    }
     return found.pop() if len(found) == 1 else None
