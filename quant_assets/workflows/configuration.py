@@ -5,6 +5,7 @@ It gives what the assets give that store each step: the same rows, model, signal
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 import polars as pl
@@ -14,6 +15,7 @@ from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.market.errors import LakeError, StateError, StrategyError, TrainingError
 from quant_assets.models.prediction import predict_session
 from quant_assets.models.trained import TrainedModel
+from quant_assets.signals.build import model_signals
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
 from quant_assets.storage.job_queue import Finished, Job
@@ -22,7 +24,7 @@ from quant_assets.workflows.histories import histories_of
 from quant_assets.workflows.history_signals import is_of_whole_history, whole_rule_signals
 from quant_assets.workflows.recipe import Key
 from quant_assets.workflows.recipes.learning_source import rows_to_learn
-from quant_assets.workflows.recipes.neighbours import research_history
+from quant_assets.workflows.recipes.neighbours import BARS, research_history
 from quant_assets.workflows.recipes.training_set import bars_to_label, label_rows
 from quant_assets.workflows.strategy_backtest import backtest_code_version, quality_share
 from quant_assets.workflows.strategy_check import check_strategy
@@ -40,6 +42,30 @@ Made = TypeVar("Made")
 
 Predictions = dict[tuple[str, str], pl.DataFrame]
 """By symbol and session (ISO): a model's predictions."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A model's predictions: those of each session, and those of each symbol in one frame."""
+
+    by_session: Predictions
+    by_symbol: Mapping[str, pl.DataFrame]
+
+    @classmethod
+    def of(cls, by_session: Predictions) -> "Predicted":
+        """Return predictions by session, in the order of symbols and sessions, in both forms."""
+        parts: dict[str, list[pl.DataFrame]] = {}
+        for (symbol, _), rows in by_session.items():
+            parts.setdefault(symbol, []).append(rows)
+        return cls(by_session, {s: pl.concat(frames, rechunk=True) for s, frames in parts.items()})
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """Bars and source of each session that a model learns from, and a version of all of it."""
+
+    pairs: list[tuple[Entry, Entry]]
+    version: str
 
 
 class Cache:
@@ -90,7 +116,7 @@ def run_configuration(
     TrainingError, StrategyError
         As the assets would: no rows to learn from, no bars, a rule that fails.
     """
-    predicted = predictions_of(view, strategy, cache) if strategy.learns else None
+    predicted = _predicted_of(view, strategy, cache) if strategy.learns else None
     signals = _signals(view, strategy, predicted, cache)
     found = histories_of(view, strategy, signals, keep=cache.keep)
     kept = cache.keep(found.market)
@@ -115,16 +141,19 @@ def research_sessions(view: LakeView, strategy: Strategy) -> Iterator[Entry]:
 
 
 def _signals(
-    view: LakeView, strategy: Strategy, predicted: Predictions | None, cache: Cache
+    view: LakeView, strategy: Strategy, predicted: Predicted | None, cache: Cache
 ) -> Mapping[str, pl.DataFrame]:
     """Return the signals of each symbol; a model's on sessions that it has predicted alone."""
     if is_of_whole_history(strategy):
-        return whole_rule_signals(view, strategy, cache.keep("bars"))
+        if predicted is None:
+            return whole_rule_signals(view, strategy, cache.keep("bars"))
+        decision = strategy.learning.decision
+        return {s: model_signals(rows, decision) for s, rows in predicted.by_symbol.items()}
     parts: dict[str, list[pl.DataFrame]] = {}
     for here in research_sessions(view, strategy):
         of_model = None
         if predicted is not None:
-            of_model = predicted.get((here.symbol, here.session))
+            of_model = predicted.by_session.get((here.symbol, here.session))
             if of_model is None:
                 continue
         made = session_signals(view, strategy, here, predictions=of_model)
@@ -134,23 +163,41 @@ def _signals(
 
 def predictions_of(view: LakeView, strategy: Strategy, cache: Cache) -> Predictions:
     """Return the predictions of a strategy's model on all sessions of its source."""
-    pairs = list(_sources(view, strategy))
-    # Labels look forward and back over all bars, whose holes count too.
-    of_bars = versions(research_sessions(view, strategy))
-    read = digest_of({**of_bars, **versions(source for _, source in pairs)})
-    label = digest_of([read, strategy.dataset, strategy.timeframe, list(strategy.symbols or ())])
+    return _predicted_of(view, strategy, cache).by_session
 
-    def train() -> Predictions:
-        _refuse_no_source(strategy, pairs)
+
+def _predicted_of(view: LakeView, strategy: Strategy, cache: Cache) -> Predicted:
+    """Return the predictions of a strategy's model, trained where it was not before."""
+    sources = _sources_of(view, strategy, cache)
+    symbols = list(strategy.symbols or ())
+    label = digest_of([sources.version, strategy.dataset, strategy.timeframe, symbols])
+
+    def train() -> Predicted:
+        _refuse_no_source(strategy, sources.pairs)
         check_strategy(view.workspace, strategy)
         rows = cache.get(
-            "rows", label, lambda: _training_rows(view, strategy, pairs), most=KEPT_ROWS
+            "rows", label, lambda: _training_rows(view, strategy, sources.pairs), most=KEPT_ROWS
         )
         model, _ = fit_model(rows, strategy)
-        return _predicted(view, model, pairs)
+        return Predicted.of(_predicted(view, model, sources.pairs))
 
-    key = digest_of([read, strategy.training_values()])
+    key = digest_of([sources.version, strategy.training_values()])
     return cache.get("model", key, train, most=KEPT_MODELS)
+
+
+def _sources_of(view: LakeView, strategy: Strategy, cache: Cache) -> _Sources:
+    """Return what a model learns from; what is kept is good while the view stands."""
+
+    def look() -> _Sources:
+        pairs = list(_sources(view, strategy))
+        # Labels look forward and back over all bars, whose holes count too.
+        of_bars = versions(research_sessions(view, strategy))
+        return _Sources(pairs, digest_of({**of_bars, **versions(source for _, source in pairs)}))
+
+    tables, symbols = (BARS, strategy.source), strategy.symbols or ()
+    states = [view.remembered(("state", *tables), tables, symbol, object) for symbol in symbols]
+    on = (strategy.timeframe, strategy.source, *zip(symbols, states, strict=True))
+    return cache.keep("sources")("sources", on, look)
 
 
 def _sources(view: LakeView, strategy: Strategy) -> Iterator[tuple[Entry, Entry]]:

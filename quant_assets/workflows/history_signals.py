@@ -11,7 +11,7 @@ from quant_assets.backtests.kept import Kept
 from quant_assets.lineage.fingerprint import digest_of
 from quant_assets.signals.build import draw_sides, fixed_prices, rule_signals, segment_starts
 from quant_assets.signals.kernels import cross_sides, running_sums
-from quant_assets.signals.sources import RandomSignal, SmaCross
+from quant_assets.signals.sources import PythonSignal, RandomSignal, SmaCross
 from quant_assets.signals.strategy import Strategy
 from quant_assets.storage.index import Entry
 from quant_assets.workflows.recipes.neighbours import BARS, research_history
@@ -53,12 +53,12 @@ class _Chain:
 
 
 def is_of_whole_history(strategy: Strategy) -> bool:
-    """Whether a rule's signals may be made on all sessions at once.
+    """Whether signals, of a rule or a model, may be made on all sessions at once.
 
     A user's class is asked session by session, and so is what others confirm or regimes allow.
     """
     is_plain = strategy.confirm is None and strategy.regimes is None
-    return is_plain and isinstance(strategy.signal, SmaCross | RandomSignal)
+    return is_plain and not isinstance(strategy.signal, PythonSignal)
 
 
 def whole_rule_signals(
