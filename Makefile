@@ -9,7 +9,7 @@ LOCKED := --no-deps --require-hashes -r requirements.lock
 # Tests write and sync thousands of small files: in memory where the system offers that.
 SCRATCH ?= $(shell test -w /dev/shm && echo /dev/shm || echo $${TMPDIR:-/tmp})
 
-.PHONY: env demo test bench lock sessions clean
+.PHONY: env demo test bench lock kernels sessions clean
 
 env: $(READY)
 
@@ -20,6 +20,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PIP) --require-hashes -r $(VENV)/uv.txt
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(LOCKED) || $(PIP) $(LOCKED)
 	$(PIP) --no-build-isolation --editable .
+	$(BIN)/quant compile
 	touch $(READY)
 
 demo: env
@@ -41,6 +42,10 @@ bench: env
 lock:
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --output-file requirements.lock
+
+# List the kernels that `quant compile` compiles, as the demo calls them.
+kernels:
+	$(BIN)/python -m quant_assets.cli.bake_kernels
 
 # Bake market sessions into package data, from pandas_market_calendars.
 sessions:

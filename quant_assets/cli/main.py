@@ -15,6 +15,7 @@ from quant_assets.cli.explain import explain
 from quant_assets.cli.features import check_leaks, features
 from quant_assets.cli.footprint import footprint
 from quant_assets.cli.ingest import ingest
+from quant_assets.cli.kernels import compile_kernels
 from quant_assets.cli.lake import lake
 from quant_assets.cli.leaderboard import leaderboard
 from quant_assets.cli.materialize import materialize, plan
@@ -47,6 +48,7 @@ app.command()(sweep)
 app.command()(worker)
 app.command("check-leaks")(check_leaks)
 app.command()(peek)
+app.command("compile")(compile_kernels)
 app.add_typer(models, name="models")
 app.add_typer(strategies, name="strategy")
 app.add_typer(lake, name="lake")

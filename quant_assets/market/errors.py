@@ -40,6 +40,15 @@ class QuantError(Exception):
         self.remedy = remedy
         super().__init__(f"{asked}: {found}. {remedy}")
 
+    def __reduce__(self) -> "tuple[object, ...]":
+        """Let it pass from one process to another: exceptions go by position, this by name."""
+        return _raised_there, (type(self), self.__dict__)
+
+
+def _raised_there(kind: type[QuantError], told: dict[str, str]) -> QuantError:
+    """Return an error of another process."""
+    return kind(**told)
+
 
 class InputError(QuantError):
     """Something given from outside is wrong."""
