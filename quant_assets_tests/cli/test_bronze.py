@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from quant_assets.cli.bronze import pick
+from quant_assets_tests.cli.in_process import quant
 from quant_assets_tests.workflows.test_bronze_files import write_bars
 
 WORDS = [sys.executable, "-m", "quant_assets.cli.main", "bronze"]
@@ -135,7 +136,7 @@ def test_what_cannot_be_done_is_said_before_any_work(
     root: Path, words: list[str], code: int, said: str
 ):
     """No traceback, no file."""
-    done = run(root, *words)
+    done = quant(root, "bronze", *words)
     assert done.returncode == code, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from quant_assets.features.standard import standard_catalog
+from quant_assets_tests.cli.in_process import quant
 
 WORDS = [sys.executable, "-m", "quant_assets.cli.main"]
 FILES = Path(__file__).parents[1] / "features"
@@ -51,7 +52,7 @@ def test_a_leak_is_told_with_feature_cut_and_time(root):
     assert row.split()[:2] == ["rolled_close", "leak"]
     assert closing == "1 feature, 240 cuts of each at least: 1 leak"
     assert "seeded bars" in shown.stderr
-    found = run(root, "check-leaks", file, "--json")
+    found = quant(root, "check-leaks", file, "--json")
     assert found.returncode == 1
     (line,) = found.stdout.splitlines()
     values = json.loads(line)
@@ -63,7 +64,7 @@ def test_a_clean_file_is_told_with_status_0(root):
     """Only the closing line stands on stdout."""
     file = root / "mine.py"
     file.write_text(CLEAN)
-    done = run(root, "check-leaks", str(file))
+    done = quant(root, "check-leaks", str(file))
     assert (done.returncode, done.stdout) == (
         0,
         "1 feature, 240 cuts of each at least: 1 clean\n",
@@ -72,12 +73,12 @@ def test_a_clean_file_is_told_with_status_0(root):
 
 def test_what_cannot_be_judged_is_wrong_usage(root):
     """A file of values, and one that does not import: status 2, the message on stderr."""
-    done = run(root, "check-leaks", "features.parquet")
+    done = quant(root, "check-leaks", "features.parquet")
     assert (done.returncode, done.stdout) == (2, "")
     assert "Give the Python file" in done.stderr
     broken = root / "broken.py"
     broken.write_text("\n\nx = 1 /\n")
-    done = run(root, "check-leaks", str(broken))
+    done = quant(root, "check-leaks", str(broken))
     assert done.returncode == 2
     assert "line 3: SyntaxError" in done.stderr
 
@@ -104,7 +105,7 @@ def test_an_empty_lake_lists_what_is_declared(root):
     count = len(standard_catalog().names)
     closing = f"{count} features, nothing made yet: quant materialize features"
     assert shown.stdout.splitlines()[-1] == closing
-    rows = [json.loads(line) for line in run(root, "features", "--json").stdout.splitlines()]
+    rows = [json.loads(line) for line in quant(root, "features", "--json").stdout.splitlines()]
     assert {row["name"] for row in rows} == set(standard_catalog().names)
     assert {row["coverage"] for row in rows} == {0.0}
 
@@ -112,6 +113,6 @@ def test_an_empty_lake_lists_what_is_declared(root):
 def test_a_settings_file_outside_the_data_root_is_wrong_usage(root):
     """The message names the setting."""
     (root / "settings.yaml").write_text("features: {files: [../mine.py]}\n")
-    done = run(root, "features")
+    done = quant(root, "features")
     assert done.returncode == 2
     assert "features.files" in done.stderr

@@ -11,6 +11,7 @@ from quant_assets.cli.sweep import _say_end
 from quant_assets.storage.job_queue import JobState
 from quant_assets.storage.sweep_store import CellResult
 from quant_assets.workflows.sweep import Queued, RankedCell
+from quant_assets_tests.cli.in_process import quant
 
 BILLION = """
 name: s
@@ -21,8 +22,8 @@ vary:
 """
 
 
-def quant(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command on an empty data root."""
+def process(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command on an empty data root, in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "quant_assets.cli.main", *words],
         cwd=folder,
@@ -36,7 +37,7 @@ def quant(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_worker_without_work_ends_well(tmp_path: Path) -> None:
     """Asked to end as soon as nothing is pending, it does, and says that it did nothing."""
-    done = quant(tmp_path, "worker", "--once")
+    done = process(tmp_path, "worker", "--once")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "0 trials computed, 0 failed, 0 given back.\n"
 
@@ -56,7 +57,7 @@ def test_a_worker_without_work_ends_well(tmp_path: Path) -> None:
 def test_a_sweep_asked_wrongly_ends_with_2(tmp_path: Path, text: str, told: str) -> None:
     """The message goes to stderr, and stdout stays empty."""
     (tmp_path / "s.yaml").write_text(text)
-    done = quant(tmp_path, "sweep", "s.yaml", "--json")
+    done = quant(tmp_path / "data", "sweep", "s.yaml", "--json")
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
 
