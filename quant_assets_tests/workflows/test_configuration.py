@@ -95,3 +95,25 @@ def test_what_cannot_be_computed_says_so(root: Path) -> None:
     with pytest.raises(StrategyError, match="did_not_exist"):
         run_configuration(view, Strategy.parse(LEARNER | {"features": ["did_not_exist"]}), Cache())
     workspace.state.close()
+
+
+def test_a_cell_is_the_same_after_any_others(root: Path) -> None:
+    """Cells of rules and models by one cache: each is the trial that it is alone."""
+    workspace = Workspace.open(root)
+    view, cache = LakeView(workspace), Cache()
+    costs = [{"execution": {"realism": realism}} for realism in ("full", "latency", "ideal")]
+    sized = [
+        {"qty": None, "risk": {"kind": "volatility_target", "annual": 0.1, "sessions": n}}
+        for n in (2, 30)
+    ]
+    windows = [{"signal": CROSS["signal"] | {"fast": fast}} for fast in (2, 5)]
+    cells = [CROSS | change for change in (*windows, *costs, *sized, DRAWN)]
+    cells += [LEARNER | {"decision": {"threshold": chance}} for chance in (0.05, 0.1)]
+    trials = set()
+    for cell in [*cells, *reversed(cells)]:
+        shared = run_configuration(view, Strategy.parse(cell), cache).trial
+        alone = run_configuration(LakeView(workspace), Strategy.parse(cell), Cache()).trial
+        assert shared.to_row() == alone.to_row()
+        trials.add(shared.trial_id)
+    assert len(trials) == len(cells)
+    workspace.state.close()
