@@ -5,6 +5,7 @@ from dataclasses import fields
 from datetime import date
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from quant_assets.bars.footprint_schema import FOOTPRINT
@@ -84,16 +85,16 @@ def day_of(rows: pl.DataFrame, footprint: pl.DataFrame | None = None) -> Day:
 
 def day_of_flat(flat: pl.DataFrame) -> Day:
     """Return one session of `contract.parquet` as an object; its rows hold their footprint."""
-    return day_of(*parted(flat))
+    return day_of(*split_flat(flat))
 
 
-def parted(flat: pl.DataFrame) -> DayRows:
+def split_flat(flat: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows of one session of `contract.parquet`, and their footprint beside them."""
-    told = flat.select("session", "bar_start", "footprint").filter(
-        pl.col("footprint").list.len() > 0
-    )
-    footprint = told.explode("footprint").unnest("footprint")
-    return DayRows(flat.drop("footprint"), footprint)
+    told = flat["footprint"]
+    footprint = told.explode(empty_as_null=False, keep_nulls=False).struct.unnest()
+    of_bar = np.arange(len(told)).repeat(told.list.len().fill_null(0).to_numpy())
+    footprint.insert_column(0, flat["bar_start"].gather(of_bar))
+    return flat.drop("footprint"), footprint
 
 
 def rows_in_order(days: Iterable[DayRows]) -> Iterator[DayRows]:

@@ -1,5 +1,6 @@
 """The JSON of a day as columns, without objects between: parsed by Arrow into what is wanted."""
 
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -76,22 +77,26 @@ def flat_of_json(text: str) -> pl.DataFrame:
     for _ in range(_DEPTH - 1):
         bars = bars.flatten()
     told = pl.DataFrame(bars.select(list(PLACES.values())).rename_columns(list(PLACES)))
-    session, number = day["session"][0].as_py(), day["contract_session"][0].as_py()
-    return told.select(
-        pl.lit(session).str.to_date("%Y-%m-%d").alias("session"),
-        pl.lit(number, pl.UInt32).alias("contract_session"),
-        pl.lit(None, pl.String).alias("contract"),
-        *PLACES,
-    ).select(*FLAT_TYPES)
+    same = {
+        "session": date.fromisoformat(day["session"][0].as_py()),
+        "contract_session": day["contract_session"][0].as_py(),
+        "contract": None,
+    }
+    columns = told.to_dict() | {
+        name: pl.Series(name, [value], FLAT_TYPES[name]).new_from_index(0, told.height)
+        for name, value in same.items()
+    }
+    return pl.DataFrame([columns[name] for name in FLAT_TYPES])
 
 
 def is_whole(rows: pl.DataFrame, footprint: pl.DataFrame) -> bool:
     """Return whether no figure is null that may not be, alone or where others stand beside it."""
-    flow = rows.select(pl.sum_horizontal(pl.col(ORDER_FLOW_COLUMNS).is_null())).to_series()
+    flow = rows.select(ORDER_FLOW_COLUMNS)
+    unknown = flow.to_series().is_null()
     return (
         not any(rows[name].null_count() for name in _REQUIRED)
         and not any(column.null_count() for column in footprint)
-        and flow.is_in([0, len(ORDER_FLOW_COLUMNS)]).all()
+        and all(column.is_null().equals(unknown) for column in flow)
     )
 
 

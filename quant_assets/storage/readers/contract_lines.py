@@ -18,7 +18,7 @@ import polars as pl
 from quant_assets.contracts.day_text import day_text
 from quant_assets.contracts.json_values import FaultyValueError, day_from_json
 from quant_assets.contracts.model import ContractHead, Day, check_behind
-from quant_assets.contracts.objects import day_of_flat, flat_of, parted
+from quant_assets.contracts.objects import day_of_flat, flat_of, split_flat
 from quant_assets.lineage.records import Lineage
 from quant_assets.market.errors import InputError
 from quant_assets.market.periods import week_of
@@ -135,7 +135,7 @@ def _day(text: str) -> Day:
 def _flat(text: str) -> pl.DataFrame:
     """Read a day as columns."""
     flat = flat_of_json(text)
-    rows, footprint = parted(flat)
+    rows, footprint = split_flat(flat)
     _hold(is_whole(rows, footprint))
     check_behind(rows["session"][0], rows["bar_start"].to_physical().to_list(), last=None)
     _hold(day_text(rows, footprint) == text)
@@ -153,8 +153,8 @@ def _own_layout() -> Iterator[None]:
     """Leave whatever cannot be read in our layout to the other reader, which says why."""
     import pyarrow as pa
 
-    unread = (pa.ArrowException, pl.exceptions.PolarsError, ValueError, OSError, RecursionError)
+    foreign = (pa.ArrowException, pl.exceptions.PolarsError, ValueError, TypeError, LookupError)
     try:
         yield
-    except (*unread, FaultyValueError, InputError) as error:
+    except (*foreign, OSError, RecursionError, FaultyValueError, InputError) as error:
         raise OtherLayoutError from error

@@ -20,6 +20,8 @@ from quant_assets.storage.writers.files import replace_file
 FILE_TABLE = "contract_parquet"
 """How the footer names what the file is."""
 
+_WRITE_BYTES = 1 << 20
+
 
 def write_contract_parquet(
     path: Path, head: ContractHead, days: Iterable[Day], *, lineage: Lineage
@@ -70,10 +72,17 @@ def _write(
         "lineage": lineage.to_json(),
     }
     told = schema.with_metadata({FOOTER_KEY: canonical_json(footer)})
-    with pq.ParquetWriter(path, told, compression="zstd") as writer:
+    with _buffered(path) as file, pq.ParquetWriter(file, told, compression="zstd") as writer:
         for rows in days:
             flat = _arrow(rows)
             writer.write_table(pa.Table.from_batches(flat.to_batches(), told), rows.height)
+
+
+def _buffered(path: Path) -> Any:
+    """Open a file that is written in few strokes: a row group has many columns, all short."""
+    import pyarrow as pa
+
+    return pa.BufferedOutputStream(pa.OSFile(str(path), "wb"), _WRITE_BYTES)
 
 
 def _arrow(frame: pl.DataFrame) -> Any:
