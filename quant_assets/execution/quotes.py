@@ -6,6 +6,7 @@ Contract: only execution reads quotes after a decision. A strategy learns of a f
 
 import math
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,8 @@ from quant_assets.execution.quote_spec import QuoteSpec, quote_rules
 from quant_assets.execution.reasons import NO_QUOTE, REASONS
 from quant_assets.market.errors import InputError
 from quant_assets.signals.execution_spec import LatencySpec
+
+Number = TypeVar("Number", np.int64, np.float64)
 
 _REMEMBERED_LEVELS = 64
 _REASON_WORDS = pl.Enum(REASONS)
@@ -162,7 +165,7 @@ def quote_stream(quotes: pl.DataFrame, *, level_window_s: int = 60) -> QuoteStre
     window = f"{level_window_s}s"
     medians = sizes.select(pl.col(side).rolling_median_by("_at", window) for side in _SIDES)
     return QuoteStream(
-        ts_ns=_ints(quotes["ts_ns"]),
+        ts_ns=read_only(_ints(quotes["ts_ns"])),
         touch=np.array([_ints(quotes[side]) for side in _SIDES]),
         size=np.array([_floats(sizes[side]) for side in _SIDES]),
         level_size=np.array([_floats(medians[side]) for side in _SIDES]),
@@ -322,6 +325,17 @@ def _taken(
         }
     )[np.argsort(sequence)]
     return Taken(fills, told, QuoteMemory(run.memory, run.marks, int(run.counts[ROW])))
+
+
+def read_only(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    """Return a view that nothing is written to.
+
+    Polars gives such a view of a column, but an array of its own where the column is empty or is
+    cast. Kernels are compiled for one form or the other, which costs seconds: they see this one.
+    """
+    view = values.view()
+    view.flags.writeable = False
+    return view
 
 
 def _ints(values: pl.Series) -> npt.NDArray[np.int64]:

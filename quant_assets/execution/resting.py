@@ -14,7 +14,7 @@ import polars as pl
 from quant_assets.execution import resting_kernels as place
 from quant_assets.execution.costs import Realism
 from quant_assets.execution.latency import arrivals
-from quant_assets.execution.quotes import QuoteStream, Taking
+from quant_assets.execution.quotes import QuoteStream, Taking, read_only
 from quant_assets.execution.reasons import BAD_PRICE, EXPIRED, REASONS
 from quant_assets.market.columns import SIDES
 from quant_assets.market.errors import InputError
@@ -145,11 +145,13 @@ def _run(
     """Return a run at its start; what it changes is its own."""
     aggressor = trades["side"].cast(pl.Enum(SIDES)).cast(pl.String)
     return place.RestingRun(
-        trade_ns=trades["ts_ns"].to_numpy(),
-        trade_price=trades["price"].to_numpy(),
-        aggressor=aggressor.replace_strict(_AGGRESSORS, return_dtype=pl.Int64).to_numpy(),
-        trade_qty=trades["qty"].cast(pl.Float64).to_numpy(),
-        quote_ns=quotes.ts_ns if quotes else np.empty(0, dtype=np.int64),
+        trade_ns=read_only(trades["ts_ns"].to_numpy()),
+        trade_price=read_only(trades["price"].to_numpy()),
+        aggressor=read_only(
+            aggressor.replace_strict(_AGGRESSORS, return_dtype=pl.Int64).to_numpy()
+        ),
+        trade_qty=read_only(trades["qty"].cast(pl.Float64).to_numpy()),
+        quote_ns=quotes.ts_ns if quotes else read_only(np.empty(0, dtype=np.int64)),
         touch=quotes.touch if quotes else np.empty((2, 0), dtype=np.int64),
         size=quotes.size if quotes else np.empty((2, 0)),
         halts=taking.spans,

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from quant_assets.execution.costs import Realism
 from quant_assets.execution.halts import HALT_SPANS
-from quant_assets.execution.quotes import Taking, quote_stream
+from quant_assets.execution.quote_kernels import work_orders
+from quant_assets.execution.quotes import Taking, quote_stream, take_liquidity
 from quant_assets.execution.resting import QueueRule, Rested, rest_limits
+from quant_assets.execution.resting_kernels import rest_orders
 from quant_assets.market.errors import InputError
 from quant_assets_tests.execution.quote_markets import (
     NOW,
@@ -19,6 +21,7 @@ from quant_assets_tests.execution.quote_markets import (
     any_markets,
     halts,
     moments,
+    order_frame,
     quote_frame,
     sides,
 )
@@ -178,6 +181,17 @@ def test_trades_must_be_in_order_of_time():
     """They say so."""
     with pytest.raises(InputError, match="backwards"):
         run([trade(2, 1, 1), trade(1, 1, 1)], [])
+
+
+def test_kernels_are_compiled_for_one_form_of_arrays():
+    """Whether there are trades or none, and quotes, none or no stream of them."""
+    order = Limit(START + 1, 1, 10.0, 1000, START + SECOND)
+    for trades in ([], [trade(10, 1000, 30)]):
+        for quotes in ([], [quote(0, 1000, 1001, 50)]):
+            run(trades, [order], quotes=quotes)
+            taken = take_liquidity(quote_stream(quote_frame(quotes)), order_frame([]), Taking())
+            assert taken.orders.is_empty()
+    assert len(rest_orders.signatures) == len(work_orders.signatures) == 1
 
 
 @LAW
