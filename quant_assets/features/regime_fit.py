@@ -3,12 +3,12 @@
 A state is a function of the rows it is fitted on, of the settings and of the state before it.
 """
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from quant_assets.features.regime_kernels import cut_line
+from quant_assets.features.regime_mixture import Mixture, fit_mixture
 from quant_assets.indicators.arrays import FloatArray, IntArray
 from quant_assets.settings.model import RegimeSettings
 
@@ -192,17 +192,7 @@ def _scales(rows: FloatArray) -> FloatArray:
     return scales
 
 
-@dataclass(frozen=True, eq=False)
-class _Mixture:
-    """A mixture on standardised rows, and the mean log likelihood of a row."""
-
-    weights: FloatArray
-    means: FloatArray
-    covariances: FloatArray
-    likelihood: float
-
-
-def _mixtures(rows: FloatArray, components: int) -> list[_Mixture]:
+def _mixtures(rows: FloatArray, components: int) -> list[Mixture]:
     """Return the Gaussian mixtures, with full covariances, that are about as likely as the best.
 
     Fits begin with the clusters of each ingredient alone, volatility first: the usual random
@@ -210,11 +200,9 @@ def _mixtures(rows: FloatArray, components: int) -> list[_Mixture]:
     drawn: the bits do not depend on the machine's load or settings. A fit that has not settled
     after all steps is taken as it is.
     """
-    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with threadpool_limits(limits=1):
         starts = (_start(rows, column, components) for column in range(rows.shape[1]))
         fits = [_fitted(rows, start) for start in starts if start]
     best = max(fit.likelihood for fit in fits)
@@ -233,29 +221,19 @@ def _start(rows: FloatArray, column: int, components: int) -> list[FloatArray] |
     return np.split(rows[order], cut_line(ordered, components)[1:])
 
 
-def _fitted(rows: FloatArray, parts: list[FloatArray]) -> _Mixture:
+def _fitted(rows: FloatArray, parts: list[FloatArray]) -> Mixture:
     """Return the mixture that is fitted from the moments of some parts of the rows."""
-    from sklearn.mixture import GaussianMixture
-
     floor = _FLOOR * np.eye(rows.shape[1])
-    spreads = [np.atleast_2d(np.cov(part.T, bias=True)) + floor for part in parts]
-    model = GaussianMixture(
-        len(parts),
-        reg_covar=_FLOOR,
-        tol=_TOLERANCE,
-        max_iter=_MOST_STEPS,
-        weights_init=np.array([part.shape[0] for part in parts]) / rows.shape[0],
-        means_init=np.array([part.mean(axis=0) for part in parts]),
-        precisions_init=np.array([np.linalg.inv(spread) for spread in spreads]),
-        # Nothing of it is left: all that it begins with is given.
-        init_params="random_from_data",
-        random_state=0,
+    begin = Mixture(
+        weights=np.array([part.shape[0] for part in parts]) / rows.shape[0],
+        means=np.array([part.mean(axis=0) for part in parts]),
+        covariances=np.array([np.atleast_2d(np.cov(part.T, bias=True)) + floor for part in parts]),
+        likelihood=-np.inf,
     )
-    model.fit(rows)
+    found = fit_mixture(rows, begin, floor=_FLOOR, tolerance=_TOLERANCE, most_steps=_MOST_STEPS)
     # Rounding leaves the two triangles a bit apart; densities read the lower one.
-    lower = np.tril(model.covariances_)
-    covariances = lower + np.tril(lower, -1).transpose(0, 2, 1)
-    return _Mixture(model.weights_, model.means_, covariances, float(model.lower_bound_))
+    lower = np.tril(found.covariances)
+    return replace(found, covariances=lower + np.tril(lower, -1).transpose(0, 2, 1))
 
 
 def _clusters(ordered: FloatArray, clusters: int) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -229,15 +229,13 @@ def test_bits_do_not_depend_on_threads_process_or_hash_seed():
 
 def test_the_mixture_is_fitted_by_one_thread(monkeypatch):
     """Whatever the machine offers: a sum's bits hang on how many threads share it."""
-    from sklearn.mixture import GaussianMixture
-
     seen: list[int] = []
-    fit = GaussianMixture.fit
+    fit = regime_fit.fit_mixture
 
-    def noted(self, rows):
+    def noted(*given, **rules):
         seen.extend(pool["num_threads"] for pool in threadpool_info())
-        return fit(self, rows)
+        return fit(*given, **rules)
 
-    monkeypatch.setattr(GaussianMixture, "fit", noted)
+    monkeypatch.setattr(regime_fit, "fit_mixture", noted)
     assert fit_state(three_clouds(300, seed=11), rules=RULES) is not None
     assert set(seen) == {1}

@@ -142,3 +142,48 @@ def test_no_other_cut_of_a_line_has_smaller_squares(values, clusters, doubled):
     inner = itertools.combinations(range(1, len(ordered)), clusters - 1)
     best = min(cost_of(ordered.tolist(), (0, *cuts)) for cuts in inner)
     assert cost_of(ordered.tolist(), found.tolist()) == pytest.approx(best, abs=1e-9)
+
+
+def first_of_the_least(ordered: np.ndarray, clusters: int) -> list[int]:
+    """Return the cuts of the same sums, every first row of every cluster looked at."""
+    offsets = ordered - ordered[len(ordered) // 2]
+    sums, squares = (np.concatenate([[0.0], np.cumsum(one)]) for one in (offsets, offsets**2))
+    stops = np.arange(1, len(ordered) + 1)
+    costs = np.concatenate([[np.inf], np.maximum(0.0, squares[1:] - sums[1:] ** 2 / stops)])
+    cuts = []
+    for cluster in range(1, clusters):
+        longer = np.full(len(costs), np.inf)
+        firsts = np.zeros(len(costs), dtype=np.int64)
+        for stop in range(cluster + 1, len(costs)):
+            starts = np.arange(cluster, stop)
+            inside = sums[stop] - sums[starts]
+            own = squares[stop] - squares[starts] - inside**2 / (stop - starts)
+            ways = costs[starts] + np.maximum(0.0, own)
+            firsts[stop], longer[stop] = starts[ways.argmin()], ways.min()
+        costs = longer
+        cuts.append(firsts)
+    found = [len(ordered)]
+    for firsts in reversed(cuts):
+        found.append(int(firsts[found[-1]]))
+    return [0, *reversed(found[1:])]
+
+
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([9, 64, 200]),
+    st.integers(2, 5),
+    st.sampled_from(["spread", "alike", "far", "close", "even"]),
+)
+def test_what_is_passed_over_changes_no_cut(seed, n, clusters, kind):
+    """Of cuts that are alike to rounding, too: values that come again, lie close, or far away."""
+    rng = np.random.default_rng(seed)
+    values = {
+        "spread": rng.normal(size=n),
+        "alike": rng.integers(0, 7, n).astype(np.float64),
+        "far": np.exp(5.0 * rng.normal(size=n)),
+        "close": -8.0 + 1e-12 * rng.integers(0, 9, n),
+        "even": 0.1 * np.arange(n),
+    }[kind]
+    ordered = np.sort(values)
+    clusters = min(clusters, len(np.unique(ordered)))
+    assert cut_line(ordered, clusters).tolist() == first_of_the_least(ordered, clusters)
