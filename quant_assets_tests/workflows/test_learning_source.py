@@ -78,6 +78,18 @@ def root(landed: Path, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+@pytest.fixture(scope="module")
+def learned(landed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of it in which the usual strategy has its training set and its model."""
+    root = tmp_path_factory.mktemp("learned") / "data"
+    shutil.copytree(landed, root)
+    workspace = Workspace.open(root)
+    _make(workspace, "training_set")
+    assert train_model_task(workspace, strategies(workspace)[USUAL]).is_new
+    workspace.state.engine.dispose()
+    return root
+
+
 def test_it_trains_predicts_and_trades_beside_the_usual_strategy(root):
     """Both learn, each from its own table; both are predicted, traded and counted."""
     _write_strategy(root)
@@ -103,12 +115,12 @@ def test_it_trains_predicts_and_trades_beside_the_usual_strategy(root):
 
 
 @pytest.mark.parametrize("harm", ["torn", "lost"])
-def test_a_model_whose_file_cannot_be_read_is_made_again(root, harm):
+def test_a_model_whose_file_cannot_be_read_is_made_again(learned, tmp_path, harm):
     """It counts as none, to the list of models too; the same model comes back."""
-    workspace = Workspace.open(root)
-    _make(workspace, "training_set")
+    workspace = Workspace.open(shutil.copytree(learned, tmp_path / "data"))
     chosen = strategies(workspace)[USUAL]
     made = train_model_task(workspace, chosen)
+    assert not made.is_new
     path = workspace.lake.root / made.entry.path
     path.write_bytes(path.read_bytes()[:500])
     if harm == "lost":
