@@ -138,7 +138,8 @@ def nearest(values: FloatArray, centers: FloatArray) -> IntArray:
 def _squares(sums: FloatArray, squares: FloatArray, start: int, stop: int) -> float:
     """Return the squares of the rows [start, stop) about their mean, by sums of the rows before."""
     inside = sums[stop] - sums[start]
-    return max(0.0, squares[stop] - squares[start] - inside**2 / (stop - start))
+    own: float = squares[stop] - squares[start] - inside**2 / (stop - start)
+    return max(0.0, own)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -87,7 +87,8 @@ def _log_densities(rows: FloatArray, means: FloatArray, factors: FloatArray) -> 
         away = (rows @ factor) - (mean @ factor)
         found[component] = _added(np.square(away.T))
     scale = np.log(factors.reshape(len(factors), -1)[:, :: width + 1]).sum(axis=1)
-    return -0.5 * (width * math.log(2 * math.pi) + found) + scale[:, np.newaxis]
+    densities: FloatArray = -0.5 * (width * math.log(2 * math.pi) + found) + scale[:, np.newaxis]
+    return densities
 
 
 def _log_sums(values: FloatArray) -> FloatArray:
@@ -121,7 +122,7 @@ def _added(columns: FloatArray) -> FloatArray:
     if columns.shape[0] >= _PAIRWISE:
         rows: FloatArray = np.ascontiguousarray(columns.T).sum(axis=1)
         return rows
-    total = columns[0]
+    total: FloatArray = columns[0]
     for column in columns[1:]:
         total = total + column
     return total

@@ -138,12 +138,18 @@ def _known(window: pl.DataFrame, session: date) -> tuple[pl.DataFrame, FlagArray
     own: FlagArray = (ordered["session"] == session).to_numpy()
     if not own.any():
         return ordered.clear(), own[:0]
-    starts = ordered["bar_start"].cast(pl.Int64).to_numpy()
+    starts = _starts_of(ordered)
     known = own | (starts < starts[own.argmax()])
     count = int(np.count_nonzero(known))
     if known[:count].all():
         return ordered[:count], own[:count]
     return ordered.filter(known), own[known]
+
+
+def _starts_of(bars: pl.DataFrame) -> IntArray:
+    """Return the starts of bars as whole numbers."""
+    starts: IntArray = bars["bar_start"].cast(pl.Int64).to_numpy()
+    return starts
 
 
 def walk_forward(
@@ -165,6 +171,7 @@ def walk_forward(
     """
     ordered = bars.sort("bar_start")
     by_session = {day: own for (day,), own in ordered.group_by("session", maintain_order=True)}
+    starts = _starts_of(ordered)
     stands: tuple[int, RegimeState] | None = None
     parts = [REGIMES.empty()]
     for place, session in enumerate(sessions):
@@ -177,10 +184,10 @@ def walk_forward(
             past = [by_session[day] for day in days if day in by_session]
             fitted = fit_window(past, rules=rules, previous=stands[1] if stands else None)
             stands = (place, fitted) if fitted else stands
-        before = ordered.filter(pl.col("bar_start") < by_session[session]["bar_start"][0])
+        first = int(np.searchsorted(starts, _starts_of(by_session[session])[0]))
         parts.append(
             label_session(
-                pl.concat([before.tail(LOOK_BACK_BARS), by_session[session]]),
+                ordered[max(0, first - LOOK_BACK_BARS) : first].vstack(by_session[session]),
                 session=session,
                 state=stands[1] if stands else None,
                 state_session=sessions[stands[0]] if stands else None,
@@ -198,7 +205,8 @@ def fit_window(
     """
     if not past:
         return None
-    rows = ingredients_of(pl.concat(past).sort("bar_start"))
+    bars = pl.concat(past)
+    rows = ingredients_of(bars if bars["bar_start"].is_sorted() else bars.sort("bar_start"))
     return fit_state(rows, rules=rules, previous=previous)
 
 
