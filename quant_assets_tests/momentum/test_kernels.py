@@ -118,6 +118,7 @@ def test_a_flush_bounces_where_half_of_it_is_regained_in_time():
 def test_a_breakout_fails_where_it_is_back_through_its_level_in_time():
     """Within five minutes of one, no other is looked at."""
     starts = np.arange(40) * MINUTE
+    starts.flags.writeable = False  # as a column of polars is: a kernel is compiled for each kind
     slacks = np.full(40, 0.001)
     spans = np.array([5 * MINUTE, 30 * MINUTE])
 

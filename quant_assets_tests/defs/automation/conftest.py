@@ -81,9 +81,19 @@ def open_desk(folder: Path, home: Path) -> Iterator[Desk]:
         yield Desk(Workspace.open(folder), instance)
 
 
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a Dagster home of empty databases, which take longer to make than to copy."""
+    folder = tmp_path_factory.mktemp("empty")
+    for desk in open_desk(folder / "data", folder / "home"):
+        assert not desk.instance.get_runs()
+    return folder / "home"
+
+
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(empty_home: Path, tmp_path: Path) -> Iterator[Desk]:
     """Return a desk on an empty data root."""
+    shutil.copytree(empty_home, tmp_path / "home")
     yield from open_desk(tmp_path / "data", tmp_path / "home")
 
 
@@ -99,7 +109,8 @@ def made_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def made(made_root: Path, tmp_path: Path) -> Iterator[Desk]:
+def made(made_root: Path, empty_home: Path, tmp_path: Path) -> Iterator[Desk]:
     """Return a desk on a copy of that root, with a new instance and no cursors."""
     shutil.copytree(made_root / "data", tmp_path / "data")
+    shutil.copytree(empty_home, tmp_path / "home")
     yield from open_desk(tmp_path / "data", tmp_path / "home")

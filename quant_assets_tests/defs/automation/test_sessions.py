@@ -6,6 +6,7 @@ import dagster as dg
 
 from quant_assets.defs.partitions import STRATEGIES, SYMBOLS
 from quant_assets.workflows.ingest import ingest_files
+from quant_assets.workflows.workspace import Workspace
 from quant_assets_tests.defs.automation.conftest import DAYS, SEED
 from quant_assets_tests.defs.automation.market import (
     close_at,
@@ -140,8 +141,10 @@ def test_features_follow_the_symbol_that_they_are_compared_with(desk):
     settings = "universe: [{symbol: GBPUSD, reference: EURUSD, features: [reference_return_20]}]\n"
     put(desk.workspace.root / "settings.yaml", settings)
     write_csv(raw / "GBPUSD15.csv", DAYS[:2], seed=SEED)
-    desk.land_all()
-    desk.make_all()
+    workspace = Workspace.open(desk.workspace.root)
+    list(ingest_files(workspace, [raw / "GBPUSD15.csv"]))
+    make(workspace, "GBPUSD", DAYS[:2])
+    assert desk.make_all() == []
     write_csv(raw / "EURUSD15.csv", DAYS[:2], seed=SEED + 1)
     desk.land_all()
     desk.made.clear()
