@@ -59,7 +59,7 @@ class FrameFeature:
             If the function returns another number of values than it was given bars, or two rows
             for one bar.
         """
-        seen = bars.select(*FRAME_KEYS, *self.inputs)
+        seen = bars[[*FRAME_KEYS, *self.inputs]]
         made = self.compute(seen)
         if isinstance(made, pl.DataFrame):
             made = seen.join(made, on="bar_start", how="left", maintain_order="left")[self.name]

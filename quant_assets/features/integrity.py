@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from quant_assets.features.cuts import CHANGES, KEYS, Change, Moments, changed_frames
+from quant_assets.indicators.arrays import FlagArray
 
 _FAILURES = (Exception, pl.exceptions.PanicException)
 """What a function of a user's may raise; a panic of polars is no Exception."""
@@ -258,10 +259,6 @@ class _Columns:
         self.names = [name for name in frame.columns if name not in KEYS]
 
     @cached_property
-    def _bits(self) -> pl.DataFrame:
-        return _bits_of(self._frame)
-
-    @cached_property
     def _two_faced(self) -> dict[str, np.ndarray]:
         """Bits of columns of which equal values may have others: 0.0 is -0.0, and a NaN another."""
         floats = [one for one in self._frame[self.names] if one.dtype.is_float()]
@@ -292,10 +289,8 @@ class _Columns:
         if not np.array_equal(self._moments.ns[:height], moments.ns[:count]):
             yield from _joined(self._frame[:height], after, names, cut=cut, change=change)
         elif not self._begins_as(after[names]):
-            expected = self._bits[:height][names]
-            yield from _aligned(
-                expected, _bits_of(after[names]), after["bar_start"], cut=cut, change=change
-            )
+            expected = self._frame[:height][names]
+            yield from _aligned(expected, after[names], after["bar_start"], cut=cut, change=change)
 
     def _begins_as(self, found: pl.DataFrame) -> bool:
         """Whether some columns begin with the bits of others, null for null.
@@ -324,10 +319,20 @@ def _aligned(
 ) -> Iterator[Leak]:
     """Compare columns whose rows are of the same bars."""
     for name in expected.columns:
-        differs = expected[name].ne_missing(found[name])
+        differs = _differs(expected[name], found[name])
         if differs.any():
-            first = time[int(differs.arg_max() or 0)]
+            first = time[int(differs.argmax())]
             yield Leak(feature=name, cut=cut, time=first, change=change)
+
+
+def _differs(expected: pl.Series, found: pl.Series) -> FlagArray:
+    """Return where two columns of one length differ, floats by their bits, null being a value."""
+    if expected.dtype != found.dtype or not expected.dtype.is_float():
+        return _bits(expected).ne_missing(_bits(found)).to_numpy()
+    differs: FlagArray = _as_bits(expected) != _as_bits(found)
+    if expected.null_count() or found.null_count():
+        differs |= (expected.is_null() != found.is_null()).to_numpy()
+    return differs
 
 
 def _joined(
@@ -364,14 +369,6 @@ def merged(one: Judgement, other: Judgement) -> Judgement:
         leaks=one.leaks + other.leaks,
         is_stable=one.is_stable and other.is_stable,
         error=one.error or other.error,
-    )
-
-
-def _bits_of(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a frame with its floats as bits."""
-    return frame.with_columns(
-        pl.col(pl.Float64).reinterpret(dtype=pl.UInt64),
-        pl.col(pl.Float32).reinterpret(dtype=pl.UInt32),
     )
 
 

@@ -265,12 +265,12 @@ def bar_arrays(
     """Return rows as a feature function sees them; row `anchor` is the session's first."""
     columns = {}
     for name in inputs:
-        values = bars[name].cast(pl.Float64).fill_null(float("nan")).to_numpy(writable=True)
+        values = bars[name].cast(pl.Float64).to_numpy(writable=True)
         values.flags.writeable = False
         columns[name] = values
     return BarArrays(
         columns=columns,
-        bar_start_ns=bars["bar_start"].cast(UTC_NS).dt.epoch("ns").to_numpy(),
+        bar_start_ns=bars["bar_start"].cast(UTC_NS).cast(pl.Int64).to_numpy(),
         bar_of_session=np.arange(bars.height) - anchor,
         timeframe=timeframe,
     )

@@ -140,3 +140,25 @@ def test_a_frame_feature_of_another_length_is_refused():
     )
     with pytest.raises(InputError, match="returned 600 values"):
         doubled(BARS)
+
+
+def test_a_scramble_keeps_null_apart_from_nan_and_whole_numbers_whole():
+    """A column of one kind does not become one of another; times stand still."""
+    rows = pl.DataFrame(
+        {
+            "bar_start": random_bars(1, 60, seed=1)["bar_start"],
+            "nulls": [None, 1.0, 2.0] * 20,
+            "nans": [None, float("nan"), 2.0] * 20,
+            "counts": pl.Series([None, 7, 9] * 20, dtype=pl.UInt32),
+            "text": ["a", "b", None] * 20,
+        }
+    )
+    found = scramble(rows, rng=np.random.default_rng(1))
+    assert found.schema == rows.schema
+    assert found["bar_start"].equals(rows["bar_start"])
+    assert found.null_count().equals(rows.null_count())
+    assert found["nans"].is_nan().sum() == 20
+    assert found["nulls"].is_nan().sum() == 0
+    assert sorted(found["text"].drop_nulls()) == sorted(rows["text"].drop_nulls())
+    again = scramble(rows, rng=np.random.default_rng(1))
+    assert found["nulls"].equals(again["nulls"])

@@ -58,6 +58,34 @@ def test_a_clean_column_raises_no_alarm(name):
     assert find_leaks(column(CLEAN[name]), BARS, CUTS) == []
 
 
+OTHER = {
+    "a_zero_with_another_sign": (0.0, -0.0),
+    "a_null_that_is_nan": (None, float("nan")),
+    "a_nan_that_is_null": (float("nan"), None),
+    "a_null_that_is_a_number": (None, 1.0),
+    "the_next_number": (1.0, float(np.nextafter(1.0, 2.0))),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), OTHER.values(), ids=OTHER)
+@pytest.mark.parametrize("dtype", [pl.Float64, pl.Float32])
+def test_one_value_of_other_bits_is_seen_beside_nulls_and_nans(before, after, dtype):
+    """It is named by its time; all else, null or NaN or a zero, is as it was."""
+    place = 50
+    if after is not None and after > 1.0 and dtype == pl.Float32:
+        after = float(np.nextafter(np.float32(1.0), np.float32(2.0)))
+
+    def compute(bars: pl.DataFrame) -> pl.DataFrame:
+        values = [None, float("nan"), 0.0, -0.0, 2.5] * 60
+        values[place] = before if bars.height == BARS.height else after
+        column = pl.Series("value", values[: bars.height], dtype=dtype, strict=False)
+        return bars.select("bar_start", column, same=pl.Series([None, 0.0] * 150)[: bars.height])
+
+    found = find_leaks(compute, BARS, [BARS["bar_start"][120]], changes=("removed",))
+    assert [(leak.feature, leak.time) for leak in found] == [("value", BARS["bar_start"][place])]
+    assert find_leaks(compute, BARS, [BARS["bar_start"][place - 1]], changes=("removed",)) == []
+
+
 def test_rows_that_vanish_count_as_a_leak():
     """A function that drops bars because of later ones knows the future, even without values."""
 
