@@ -83,7 +83,7 @@ def test_a_named_file_is_searched_and_summed_up(root: Path):
     line = r"300 candles, 15,000 combinations, [\d,]+ wins in .* rows a second, [\d.]+ MB"
     assert re.search(line, done.stdout)
     assert (root / "bronze" / "EURUSD15.parquet").is_file()
-    assert "is up to date" in run(root, "EURUSD15.csv", *LEVELS).stdout
+    assert "is up to date" in quant(root, "bronze", "EURUSD15.csv", *LEVELS).stdout
 
 
 def test_the_menu_offers_what_has_no_result_and_takes_several(root: Path):
@@ -114,7 +114,7 @@ def test_a_batch_goes_on_past_a_malformed_name(root: Path):
 
 def test_without_a_terminal_the_menu_says_what_to_do(root: Path):
     """Exit 2, and the form that works."""
-    done = run(root)
+    done = quant(root, "bronze")
     assert done.returncode == 2
     assert "quant bronze EURUSD15.csv" in done.stderr
     assert not done.stdout

@@ -100,7 +100,7 @@ def test_the_settings_files_are_judged_with_the_catalogue(root):
 
 def test_an_empty_lake_lists_what_is_declared(root):
     """Status 0, and the closing line says that nothing was made."""
-    shown = run(root, "features")
+    shown = quant(root, "features")
     assert shown.returncode == 0
     count = len(standard_catalog().names)
     closing = f"{count} features, nothing made yet: quant materialize features"
