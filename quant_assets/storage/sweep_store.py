@@ -89,8 +89,18 @@ class SweepStore:
         """Whether a sweep is stored with this spec and these cells, all of them queued."""
         if self.spec(sweep) != dict(spec):
             return False
-        found = self.results(sweep)
-        told = [(c.cell, c.job_id, c.job_id is None or c.state is not None) for c in found]
+        queued = SWEEP_CELLS.outerjoin(JOBS, SWEEP_CELLS.c.job_id == JOBS.c.job_id)
+        statement = (
+            sa.select(SWEEP_CELLS.c.cell, SWEEP_CELLS.c.job_id, JOBS.c.state)
+            .select_from(queued)
+            .where(SWEEP_CELLS.c.sweep == sweep)
+            .order_by(SWEEP_CELLS.c.cell)
+        )
+        with self._state.transaction("read a sweep of") as connection:
+            found = connection.execute(statement).all()
+        told = [
+            (cell, job_id, job_id is None or state is not None) for cell, job_id, state in found
+        ]
         return told == [(cell.cell, cell.job_id, True) for cell in cells]
 
     def results(self, sweep: str) -> list[CellResult]:

@@ -1,6 +1,6 @@
 """Jobs by their content: what a strategy will read, at which versions, by which code."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -86,7 +86,8 @@ class Reads:
         StrategyError
             If it confirms by a strategy that there is not, or by itself in a circle.
         """
-        return combined_version(self._parts(strategy, ()))
+        parts = self._parts(strategy, ())
+        return self._once("combined", tuple(parts.items()), lambda: combined_version(parts))
 
     def _parts(self, one: Strategy, seen: tuple[str, ...]) -> dict[str, str]:
         """Return the versions by what they are of."""
@@ -163,7 +164,7 @@ class Reads:
 
         return self._once("rule", f"{signal.file}/{signal.rule}", look)
 
-    def _once(self, what: str, name: str, look: Callable[[], Found]) -> Found:
+    def _once(self, what: str, name: Hashable, look: Callable[[], Found]) -> Found:
         """Look something up once."""
         if (what, name) not in self._known:
             self._known[what, name] = look()
