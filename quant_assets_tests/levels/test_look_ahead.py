@@ -67,8 +67,7 @@ def levels_of(bars: pl.DataFrame, *, way: str, number: int) -> pl.DataFrame:
 def packed(bars: pl.DataFrame, *, way: str, number: int) -> pl.DataFrame:
     """Return the bits of a whole row of levels as one value: one comparison sees all columns."""
     levels = levels_of(bars, way=way, number=number)
-    bits = [levels[name].to_physical().cast(pl.Float64).to_numpy() for name in levels.columns]
-    rows = np.ascontiguousarray(np.column_stack(bits))
+    rows = levels.select(pl.all().to_physical().cast(pl.Float64)).to_numpy(order="c")
     return levels.select("session", "bar_start").with_columns(
         every_column=pl.Series([row.tobytes() for row in rows])
     )
