@@ -141,6 +141,37 @@ def test_a_file_changed_anywhere_is_read_as_by_events(tmp_path_factory, few_byte
     check_reads_alike(path, few_bytes)
 
 
+@both_ways
+def test_lines_lost_doubled_or_turned_are_read_as_by_events(tmp_path, few_bytes):
+    """A file that ends with a line, and lines that end as others do, too."""
+    path = tmp_path / "contract.json"
+    write_contract_json(path, HEAD, map(plain_day, (3, 4, 9)), lineage=LINEAGE)
+    lines = path.read_bytes().splitlines(keepends=True)
+    for at, line in enumerate(lines):
+        before, after = lines[:at], lines[at + 1 :]
+        for put in ([], [line, line], [line[:-2] + b";\n"], [b" " + line], [line[:-1] + b"}\n"]):
+            path.write_bytes(b"".join([*before, *put, *after]))
+            check_reads_alike(path, few_bytes)
+        for turned in ([*after[:1], line, *after[1:]], [line]):
+            path.write_bytes(b"".join([*before, *turned]))
+            check_reads_alike(path, few_bytes)
+
+
+@both_ways
+def test_days_that_do_not_ascend_are_no_contract(tmp_path, few_bytes):
+    """Within a week, over weeks, and bars within a day, though every line is as we write it."""
+    path = tmp_path / "contract.json"
+    write_contract_json(path, HEAD, map(plain_day, (6, 7, 8)), lineage=LINEAGE)
+    whole = path.read_bytes()
+    texts = [object_text(plain_day(number)).encode() for number in (6, 7, 8)]
+    for turned in ([0, 2, 1], [0, 0, 2], [0, 1, 1]):
+        sessions = [texts[number] for number in turned]
+        told = whole.replace(b",\n".join(texts), b",\n".join(sessions))
+        assert told != whole
+        path.write_bytes(told)
+        assert "does not lie behind" in check_reads_alike(path, few_bytes)[1]
+
+
 ROW_PLACES = [f"footprint.1.{field}" for field in FootprintRow.__slots__]
 BAR_PLACES = [
     *(place for place in PLACES.values() if not place.startswith("levels.")),
