@@ -35,8 +35,12 @@ from quant_assets.workflows.view import LakeView, versions
 
 KEPT_ROWS = 4
 KEPT_MODELS = 16
+KEPT_MARKETS = 2
 KEPT_PARTS = 4
-"""Of what backtests share, so many of each kind: arrays of markets, of latencies, of targets."""
+"""Of what backtests share, so many of each kind: whole markets, and figures on their bars such as
+those of a latency or a target."""
+
+_OF_MARKETS = frozenset({"histories", "merged", "rest", "finer", "rule bars"})
 
 Made = TypeVar("Made")
 
@@ -94,7 +98,8 @@ class Cache:
         """Return what keeps things that hang on a version, and on what they are kept by."""
 
         def kept(what: str, on: Hashable, make: Callable[[], Made], /) -> Made:
-            return self.get(f"shared {what}", (version, on), make, most=KEPT_PARTS)
+            most = KEPT_MARKETS if what in _OF_MARKETS else KEPT_PARTS
+            return self.get(f"shared {what}", (version, on), make, most=most)
 
         return kept
 

@@ -30,6 +30,7 @@ CODE = (
     "quant_assets.workflows.strategy_backtest",
     "quant_assets.workflows.histories",
     "quant_assets.workflows.strategy_signals",
+    "quant_assets.workflows.history_signals",
     "quant_assets.workflows.recipes.learning_source",
     "quant_assets.workflows.recipes.training_set",
     "quant_assets.workflows.training",
