@@ -151,7 +151,7 @@ def worker(
             JobQueue(workspace.state),
             ConfigurationRunner(LakeView(workspace)),
             name=name or worker_name(),
-            code=sweep_code_version(workspace.root),
+            code=sweep_code_version(),
             sweep=sweep,
             rules=rules,
             tell=lambda line: print(line, file=sys.stderr),

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import asdict
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from quant_assets.backtests.schema import EQUITY, TRADES
@@ -15,7 +14,6 @@ from quant_assets.optimization.search_space import Cell
 from quant_assets.signals.schema import SIGNALS
 from quant_assets.signals.sources import PythonSignal
 from quant_assets.signals.strategy import Strategy
-from quant_assets.storage.code_cache import kept_code_version
 from quant_assets.storage.job_queue import Job
 from quant_assets.storage.source_code import code_version
 from quant_assets.ticks.schema import RAW_STATUS
@@ -39,24 +37,13 @@ CODE = (
 
 Found = TypeVar("Found")
 
-CODE_FILE = Path("cache") / "sweep_code.json"
-
 _TABLES = (TRADES, EQUITY, SIGNALS, PREDICTIONS, MODELS)
 
 
 @cache
-def sweep_code_version(root: Path | None = None) -> str:
-    """Return the code version of the whole chain, from rows to trades.
-
-    Parameters
-    ----------
-    root
-        Data root, which keeps it between processes; without one it is computed.
-    """
-    tables = tuple((table.name, table.version) for table in _TABLES)
-    if root is None:
-        return code_version(CODE, tables)
-    return kept_code_version(root / CODE_FILE, CODE, tables)
+def sweep_code_version() -> str:
+    """Return the code version of the whole chain, from rows to trades."""
+    return code_version(CODE, tuple((table.name, table.version) for table in _TABLES))
 
 
 class Reads:
@@ -69,7 +56,7 @@ class Reads:
     @property
     def code(self) -> str:
         """Version of the code that computes with them."""
-        return sweep_code_version(self._view.workspace.root)
+        return sweep_code_version()
 
     def forget(self) -> None:
         """Look everything up anew: the lake may have changed."""
