@@ -1,7 +1,9 @@
 """The two dimensions of every ranged asset, symbol and date; and strategies, and contracts."""
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 
 import dagster as dg
 
@@ -36,6 +38,23 @@ def date_partitions(settings: PartitionSettings) -> dg.TimeWindowPartitionsDefin
 def symbol_dates(settings: PartitionSettings) -> dg.MultiPartitionsDefinition:
     """Return symbol x date; keys read `2024-01-15|ES`."""
     return dg.MultiPartitionsDefinition({"date": date_partitions(settings), "symbol": SYMBOLS})
+
+
+def listed_once(instance: dg.DagsterInstance) -> AbstractContextManager[object]:
+    """Let Dagster list the symbol-dates of today once, and not for each input of each step.
+
+    It keeps its last list by the very instant that it was asked at. Here all runs of a day ask at
+    the same one, as long as the symbols are the same.
+    """
+    symbols = tuple(SYMBOLS.get_partition_keys(dynamic_partitions_store=instance))
+    asked_at = _first_asked(datetime.now(UTC).date(), symbols)
+    return dg.partition_loading_context(asked_at, dynamic_partitions_store=instance)
+
+
+@cache
+def _first_asked(_today: date, _symbols: tuple[str, ...]) -> datetime:
+    """Return when the symbol-dates of a day and some symbols were first asked for."""
+    return datetime.now(UTC)
 
 
 def partition_key(key: Key, grain: PartitionGrain) -> str:

@@ -17,7 +17,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from quant_assets.defs.landed import landed_versions, observe, register
 from quant_assets.defs.location import load_location
-from quant_assets.defs.partitions import partition_key, range_tags, sessions_of
+from quant_assets.defs.partitions import listed_once, partition_key, range_tags, sessions_of
 from quant_assets.defs.selection import (
     SessionRange,
     Wave,
@@ -282,7 +282,7 @@ def execute(request: RunRequest, instance: dg.DagsterInstance, tell: Tell) -> Ru
         tell(asset, str(outcome.status), str(outcome.key), place, total)
 
     tags = range_tags(request.first, request.last) if request.first and request.last else {}
-    with listening(heard), _Quiet():
+    with listening(heard), _Quiet(), listed_once(instance):
         result = job.execute_in_process(
             instance=instance,
             tags=tags,
