@@ -9,6 +9,9 @@ LOCKED := --no-deps --require-hashes -r requirements.lock
 # Tests write and sync thousands of small files: in memory where the system offers that.
 SCRATCH ?= $(shell test -w /dev/shm && echo /dev/shm || echo $${TMPDIR:-/tmp})
 
+# Bytecode is kept whatever the shell says: each command of the tests is a process of its own.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: env demo test bench lock kernels sessions clean
 
 env: $(READY)

@@ -1,14 +1,10 @@
 """A picture of a session's levels: the same figures give the same bytes."""
 
-import io
-
 import numpy as np
 import polars as pl
 
-from quant_assets.reports.pictures import BLUE, RED, thin_rows
+from quant_assets.reports.pictures import BLUE, RED, as_png, new_figure, thin_rows
 
-_SIZE_INCHES = (8.0, 4.0)
-_DPI = 90
 _MOST_POINTS = 4000
 _GREEN, _GREY = "#2c7a4b", "#8a8f98"
 
@@ -42,11 +38,7 @@ def draw_levels(rows: pl.DataFrame, *, title: str) -> bytes:
         Columns bar_start, close and `LEVELS_DRAWN`, of one session in time order; no rows give an
         empty picture.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure()
     axes = figure.subplots()
     shown = thin_rows(rows, _MOST_POINTS)
     place = np.arange(shown.height)
@@ -69,16 +61,13 @@ def draw_levels(rows: pl.DataFrame, *, title: str) -> bytes:
     axes.set_title(title)
     axes.set_ylabel("price")
     axes.ticklabel_format(axis="y", useOffset=False)
-    axes.grid(visible=True, alpha=0.25)
     if shown.height:
         ticks = np.unique(np.linspace(0, shown.height - 1, 6).astype(int))
         axes.set_xticks(
             ticks, shown["bar_start"].dt.strftime("%m-%d %H:%M").gather(ticks).to_list()
         )
         axes.legend(fontsize=7, loc="best")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return as_png(figure)
 
 
 def _values(rows: pl.DataFrame, name: str) -> np.ndarray:

@@ -184,20 +184,25 @@ def space_dates(axes: Any) -> None:
 
 def new_figure(size_inches: tuple[float, float] = _SIZE_INCHES) -> Any:
     """Return a figure that no window or global state knows."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size_inches, dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=size_inches, dpi=_DPI, layout="constrained")
 
 
 def as_png(figure: Any) -> bytes:
     """Return the picture without date or software in its metadata."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.image import imsave
+
     for axes in figure.axes:
         # Lines over the cells of a heat map would read as values.
         if not axes.images and axes.get_label() != "<colorbar>":
             axes.grid(visible=True, alpha=0.25)
+    # `savefig` would draw twice, the first time for the layout alone.
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    bare: Any = {"Software": None}
+    pixels = canvas.buffer_rgba()
+    imsave(buffer, pixels, format="png", origin="upper", dpi=figure.dpi, metadata=bare)
     return buffer.getvalue()
