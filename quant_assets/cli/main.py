@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from quant_assets.cli.bronze import bronze
+from quant_assets.cli.compile import compile_kernels
 from quant_assets.cli.demo import demo
 from quant_assets.cli.explain import explain
 from quant_assets.cli.features import check_leaks, features
 from quant_assets.cli.footprint import footprint
 from quant_assets.cli.ingest import ingest
-from quant_assets.cli.kernels import compile_kernels
 from quant_assets.cli.lake import lake
 from quant_assets.cli.leaderboard import leaderboard
 from quant_assets.cli.materialize import materialize, plan
