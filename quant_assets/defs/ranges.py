@@ -34,7 +34,7 @@ NONE_MISSING = "no_session_missing"
 
 _LISTED = 50
 
-_TOLD_BY_US = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
+TOLD_BY_US = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
 """Mark of a result of which Dagster logs no event of its own.
 
 A result has one data version, of a whole range; Dagster would log a second event with it for each
@@ -85,7 +85,7 @@ def materialize_range(
     bad = [outcome for outcome in outcomes if outcome.status in BROKEN]
     judged = [check(view, outcomes) for check in checks]
     yield dg.MaterializeResult(
-        check_results=[*_checks(outcomes, bad), *judged], metadata=_TOLD_BY_US
+        check_results=[*_checks(outcomes, bad), *judged], metadata=TOLD_BY_US
     )
     # What is told once a run stands only on the last event, which an asset's page shows.
     partitions = sorted(set(owners.values()))

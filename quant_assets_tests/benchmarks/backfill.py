@@ -147,7 +147,6 @@ def _comparable(told: Mapping[str, graph.Told]) -> object:
     """Return all that was told, as values that compare."""
     return {
         asset: (
-            {name: value.value for name, value in one.metadata.items()},
             sorted((name, passed) for name, passed, _ in one.checks),
             {
                 partition: (

@@ -8,11 +8,10 @@ import dagster as dg
 import dataframely as dy
 import numpy as np
 import polars as pl
-from dagster._core.definitions.data_version import DATA_VERSION_IS_USER_PROVIDED_TAG
 
 from quant_assets.defs.partitions import RANGES, symbol_dates
 from quant_assets.defs.provenance import input_tags
-from quant_assets.defs.ranges import RangeEvents, materialize_range, range_checks
+from quant_assets.defs.ranges import TOLD_BY_US, RangeEvents, materialize_range, range_checks
 from quant_assets.lineage.records import Lineage
 from quant_assets.market.columns import UTC_NS, day, instant, real
 from quant_assets.market.tables import Table
@@ -145,8 +144,6 @@ def _real(link: Link) -> dg.AssetsDefinition:
 class Told:
     """What one asset told Dagster in a run: what its empty body tells again."""
 
-    metadata: Mapping[str, dg.MetadataValue]
-    """Of the result of the whole range."""
     checks: tuple[tuple[str, bool, dg.AssetCheckSeverity], ...]
     events: Mapping[str, dg.AssetMaterialization]
     """By partition, with the data version of its own."""
@@ -161,16 +158,13 @@ def told_by(result: dg.ExecuteInProcessResult) -> dict[str, Told]:
             for event in result.get_asset_materialization_events()
             if event.asset_key == dg.AssetKey(link.asset)
         ]
-        own = [one for one in logged if DATA_VERSION_IS_USER_PROVIDED_TAG in (one.tags or {})]
-        whole = [one for one in logged if DATA_VERSION_IS_USER_PROVIDED_TAG not in (one.tags or {})]
         found[link.asset] = Told(
-            metadata=whole[0].metadata,
             checks=tuple(
                 (one.check_name, one.passed, one.severity)
                 for one in result.get_asset_check_evaluations()
                 if one.asset_key == dg.AssetKey(link.asset)
             ),
-            events={str(one.partition): one for one in own},
+            events={str(one.partition): one for one in logged},
         )
     return found
 
@@ -192,7 +186,7 @@ def _empty(link: Link, told: Told) -> dg.AssetsDefinition:
         partitions = sorted(str(one) for one in context.partition_keys)
         inputs = input_tags(context)
         yield dg.MaterializeResult(
-            metadata=told.metadata,
+            metadata=TOLD_BY_US,
             check_results=[
                 dg.AssetCheckResult(check_name=name, passed=passed, severity=severity)
                 for name, passed, severity in told.checks
