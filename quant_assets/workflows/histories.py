@@ -70,7 +70,8 @@ class SymbolReads:
     versions
         Names and versions of all of it, of the closes and of the instrument.
     digest
-        SHA-256 of those.
+        SHA-256 of those, and of which bars are traded on: a session that one strategy looks back
+        on, another may trade.
     """
 
     before: list[Entry]
@@ -146,7 +147,8 @@ def _reads(
         known = versions([*before, *bars])
         known |= closes_versions(view.workspace, known)
         known |= instrument_versions(view.workspace, [symbol]) | versions([*finer, *halts])
-        return SymbolReads(before, bars, finer, halts, known, digest_of(known))
+        digest = digest_of([known, [entry.name for entry in bars]])
+        return SymbolReads(before, bars, finer, halts, known, digest)
 
     state = view.remembered("state of reads", (BARS, RAW_STATUS.name), symbol, object)
     return kept(f"reads/{symbol}", (state, strategy.timeframe, first, last, wanted), look)
