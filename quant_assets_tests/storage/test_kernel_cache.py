@@ -10,6 +10,29 @@ import pytest
 
 import quant_assets
 
+SAVE = """
+import sys
+from numba.core import caching
+
+from quant_assets.storage import kernel_cache
+
+folder, me = sys.argv[1:]
+kept = caching.IndexDataCacheFile(folder, "kernel", "stamp")
+print(flush=True)
+sys.stdin.readline()
+for n in range(40):
+    kept.save((me, n), (me, n))
+"""
+
+LOAD = """
+import sys
+from numba.core import caching
+
+kept = caching.IndexDataCacheFile(sys.argv[1], "kernel", "stamp")
+keys = [(me, n) for me in "abc" for n in range(40)]
+print(sum(kept.load(key) == key for key in keys))
+"""
+
 CALL = """
 from quant_assets.execution.bar_kernels import leave_between
 import numpy as np
@@ -117,3 +140,29 @@ def test_a_kernel_of_the_user_s_own_is_kept_as_numba_keeps_it(tmp_path):
         for _ in range(2)
     ]
     assert said == ["6 0\n", "6 1\n"]
+
+
+def test_processes_that_compile_one_kernel_at_once_do_not_take_each_other_s_code(tmp_path):
+    """Each saves for arguments of its own; all are found, and each is what was saved for it."""
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", SAVE, str(tmp_path), me],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for me in "abc"
+    ]
+    # All begin together: starting up takes far longer than what they do.
+    for writer in writers:
+        writer.stdout.readline()
+    for writer in writers:
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate()
+    assert [writer.returncode for writer in writers] == [0, 0, 0]
+    found = subprocess.run(
+        [sys.executable, "-c", LOAD, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "120\n"
