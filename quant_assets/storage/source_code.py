@@ -17,7 +17,7 @@ from quant_assets.storage.source_facts import KeptFacts, SourceFacts
 
 PACKAGE = "quant_assets"
 
-_KEPT = KeptFacts(Path(__file__).parents[1])
+_KEPT = KeptFacts(Path(__file__).parents[1], found_by=Path(__file__))
 
 _NOT_PURE = frozenset(
     {"cli", "definitions", "defs", "resources", "workflows", "storage", "observe", "stages"}

@@ -6,6 +6,7 @@ while it has the same size and time of change, as Python's own bytecode does.
 
 import json
 import os
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,9 +39,17 @@ class KeptFacts:
     """Facts of a package's files, in a file of its `__pycache__`.
 
     A file that cannot be read or written, or is damaged, costs time and nothing else.
+
+    Parameters
+    ----------
+    folder
+        The package's.
+    found_by
+        Source of what finds the facts: those that it found before it changed are not believed.
     """
 
     folder: Path
+    found_by: Path | None = None
     _facts: dict[str, list[Any]] = field(default_factory=dict)
     _key: str = ""
     _is_read: bool = False
@@ -78,7 +87,7 @@ class KeptFacts:
             return
         self._is_new = False
         staged = self.file.with_suffix(f".{os.getpid()}.tmp")
-        text = json.dumps({"modules": self._key, "facts": self._facts})
+        text = json.dumps({"holds_for": self._key, "facts": self._facts})
         try:
             self.file.parent.mkdir(exist_ok=True)
             staged.write_text(text, encoding="utf-8")
@@ -91,15 +100,25 @@ class KeptFacts:
         """Return a source's name within the package."""
         return path.relative_to(self.folder).as_posix()
 
+    def _holds_for(self) -> str:
+        """Return what facts depend on beside their source.
+
+        Digests: on how they are made, and on Python, whose versions write a syntax tree down in
+        other words. Imports: on which modules there are.
+        """
+        modules = sorted(self._name(path) for path in self.folder.rglob("*.py"))
+        how = self.found_by.read_text(encoding="utf-8") if self.found_by else ""
+        return digest_of([list(sys.version_info[:3]), how, modules])
+
     def _read(self) -> None:
-        """Read the file once; what it says of imports holds for the same set of modules."""
+        """Read the file once; what it says holds where all else that it depends on is the same."""
         if self._is_read:
             return
         self._is_read = True
-        self._key = digest_of(sorted(self._name(path) for path in self.folder.rglob("*.py")))
         try:
+            self._key = self._holds_for()
             kept = json.loads(self.file.read_text(encoding="utf-8"))
-            if kept["modules"] == self._key:
+            if kept["holds_for"] == self._key:
                 self._facts = {str(name): _checked(facts) for name, facts in kept["facts"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             self._facts = {}

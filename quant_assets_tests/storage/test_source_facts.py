@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,25 @@ def test_after_a_change_it_is_not_believed(
     """Size, time, and which modules there are."""
     change(source)
     assert KeptFacts(tmp_path).get(source) is None
+
+
+def test_another_python_does_not_believe_it(tmp_path, source, monkeypatch):
+    """Python 3.12 writes a syntax tree down in other words than 3.11: so are digests others."""
+    monkeypatch.setattr(sys, "version_info", (3, 99, 0, "final", 0))
+    assert KeptFacts(tmp_path).get(source) is None
+
+
+def test_what_was_found_in_another_way_is_not_believed(tmp_path, source):
+    """Once digests are made in another way none of before may stand beside them."""
+    finder = tmp_path.parent / "finder.py"
+    finder.write_text("one way")
+    kept = KeptFacts(tmp_path, found_by=finder)
+    assert kept.get(source) is None
+    kept.put(source, kept.stamp(source), FACTS)
+    kept.save()
+    assert KeptFacts(tmp_path, found_by=finder).get(source) == FACTS
+    finder.write_text("another way")
+    assert KeptFacts(tmp_path, found_by=finder).get(source) is None
 
 
 @pytest.mark.parametrize(
