@@ -42,12 +42,16 @@ class QuantError(Exception):
 
     def __reduce__(self) -> "tuple[object, ...]":
         """Let it pass from one process to another: exceptions go by position, this by name."""
-        return _raised_there, (type(self), self.__dict__)
+        return _raised_there, (type(self), self.args, self.__dict__)
 
 
-def _raised_there(kind: type[QuantError], told: dict[str, str]) -> QuantError:
-    """Return an error of another process."""
-    return kind(**told)
+def _raised_there(
+    kind: type[QuantError], words: tuple[object, ...], told: dict[str, object]
+) -> QuantError:
+    """Return an error of another process, with notes that were added to it."""
+    error = kind.__new__(kind, *words)
+    error.__dict__.update(told)
+    return error
 
 
 class InputError(QuantError):
