@@ -14,8 +14,13 @@ def compile_kernels(
     ] = None,
 ) -> None:
     """Compile the kernels once, on all cores; what is compiled already is left alone."""
+    from numba import config
+
     from quant_assets.storage.compiled_kernels import compile_all, read_specialisations
 
+    if config.DISABLE_JIT:
+        print("0 kernels compiled: NUMBA_DISABLE_JIT says that none is used", file=sys.stderr)
+        return
     started = time.monotonic()
     listed = read_specialisations()
     count = workers or len(os.sched_getaffinity(0))

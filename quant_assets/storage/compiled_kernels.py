@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
@@ -103,12 +104,19 @@ def compile_all(
     Raises
     ------
     QuantError
-        As `Specialisation.compile`.
+        As `Specialisation.compile`, or if a process died.
     """
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         futures = {pool.submit(one.compile): one for one in specialisations}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool as error:
+            raise QuantError(
+                asked=f"compile {len(futures)} kernels in {workers} processes",
+                found="one of them was killed, perhaps for want of memory",
+                remedy="Let fewer stand beside each other: quant compile --workers 1",
+            ) from error
 
 
 def _argument(kind: Any) -> Argument:

@@ -1,6 +1,7 @@
 """Kernels compiled ahead: what is listed is there, and a later call finds it compiled."""
 
 import os
+import signal
 import subprocess
 import sys
 from inspect import signature
@@ -77,6 +78,21 @@ def test_a_call_finds_what_was_compiled_ahead(tmp_path, monkeypatch):
         [sys.executable, "-c", CALL], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["1", "0"]
+
+
+class Dying:
+    """A kernel whose compilation ends its process, as a system without memory does."""
+
+    def compile(self) -> bool:
+        """End the process."""
+        os.kill(os.getpid(), signal.SIGKILL)
+        return True
+
+
+def test_a_process_that_is_killed_is_said_in_words():
+    """Not by a traceback of the pool's."""
+    with pytest.raises(QuantError, match=r"one of them was killed.*--workers 1"):
+        list(compile_all([Dying()], workers=1))
 
 
 @pytest.mark.parametrize(
