@@ -31,17 +31,19 @@ def finished_runs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         context.instance.get_runs_count(dg.RunsFilter(job_name=job.name, statuses=UNFINISHED))
         for job in FEEDING
     )
-    if succeeded == context.cursor:
-        return _wait("Nothing has been made since the last publication.", context.cursor)
     if not succeeded:
         return _wait("No run has succeeded yet.", context.cursor)
+    if not _is_new(succeeded, context.cursor or ""):
+        return _wait("Nothing has been made since the last publication.", succeeded)
     if waiting:
         return _wait(f"{waiting} runs are still to end.", context.cursor)
-    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=succeeded)], cursor=succeeded)
+    # Where runs were deleted a mark may come again, but not behind the same one.
+    key = f"{context.cursor or ''} {succeeded}".strip()
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key)], cursor=succeeded)
 
 
 def _wait(reason: str, cursor: str | None) -> dg.SensorResult:
-    """Request nothing, and look again with the same cursor."""
+    """Request nothing, and look again from a cursor."""
     return dg.SensorResult(skip_reason=reason, cursor=cursor)
 
 
@@ -54,3 +56,10 @@ def _succeeded(instance: dg.DagsterInstance) -> str:
         for run in instance.get_runs(filters=one, limit=1)
     ]
     return ",".join(marks)
+
+
+def _is_new(succeeded: str, before: str) -> bool:
+    """Return whether a run has succeeded since a mark; that old ones were deleted makes nothing."""
+    known = dict(mark.rpartition(":")[::2] for mark in before.split(","))
+    marks = (mark.rpartition(":")[::2] for mark in succeeded.split(","))
+    return any(run not in known or int(count) > int(known[run]) for run, count in marks)

@@ -101,3 +101,20 @@ def test_every_publication_is_requested_under_its_own_key(made):
         _succeed(made, run)
     keys += [request.run_key for request in publisher.look()]
     assert len(keys) == len(set(keys)) >= 2
+
+
+def test_old_runs_that_are_deleted_publish_nothing_and_hold_nothing_back(made):
+    """Nothing was made; and a run that ends behind a newer one counts though as many are there."""
+    publisher = Publisher(made)
+    old, slow, quick = _start(made, "sessions_job", "sessions_job", "sessions_job")
+    _succeed(made, old)
+    _succeed(made, quick)
+    made.instance.report_run_canceling(slow)
+    made.instance.report_run_canceled(slow)
+    (first,) = publisher.look()
+    made.instance.delete_run(old.run_id)
+    assert publisher.look() == []
+    # It was taken for lost, and ends well after all.
+    _succeed(made, slow)
+    (second,) = publisher.look()
+    assert second.run_key != first.run_key
