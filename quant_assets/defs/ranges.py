@@ -84,9 +84,6 @@ def materialize_range(
     outcomes = list(make_range(workspace, recipe, owners, progress=tell, view=view))
     bad = [outcome for outcome in outcomes if outcome.status in BROKEN]
     judged = [check(view, outcomes) for check in checks]
-    yield dg.MaterializeResult(
-        check_results=[*_checks(outcomes, bad), *judged], metadata=TOLD_BY_US
-    )
     # What is told once a run stands only on the last event, which an asset's page shows.
     partitions = sorted(set(owners.values()))
     totals = _totals(outcomes, getattr(recipe, "shares", ())) | _picture(picture, view, outcomes)
@@ -95,6 +92,10 @@ def materialize_range(
         tags = version_tags(_version(own), recipe_code_version(recipe), inputs)
         told = totals if partition == partitions[-1] else {}
         context.log_event(_event(context.asset_key, partition, own, tags, told))
+    # Behind the events: a check is of the newest one that there is.
+    yield dg.MaterializeResult(
+        check_results=[*_checks(outcomes, bad), *judged], metadata=TOLD_BY_US
+    )
     if bad and (len(owners) == 1 or _is_last_selected(context)):
         raise dg.Failure(
             description=f"{len(bad)} of {len(outcomes)} of {recipe.asset} not made: {_first(bad)}",

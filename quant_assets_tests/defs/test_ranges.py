@@ -137,6 +137,17 @@ def test_each_shape_makes_all_its_keys_with_their_own_versions(
     assert _stale(instance) == set()
 
 
+@pytest.mark.parametrize("last", ["2024-01-01|BTCUSD", "2024-01-06|BTCUSD"])
+def test_checks_are_of_what_their_own_run_made(workspace, instance, last):
+    """Not of what a run before it had made of the same partitions."""
+    for _ in range(2):
+        result = _run(workspace, instance, "2024-01-01|BTCUSD", last)
+        evaluations = result.get_asset_check_evaluations()
+        assert len(evaluations) == 6
+        targets = [evaluation.target_materialization_data for evaluation in evaluations]
+        assert {target and target.run_id for target in targets} == {result.run_id}
+
+
 def test_a_second_run_makes_nothing_anew(workspace, instance):
     """What is fresh is kept: no file of the lake is written again."""
     _run(workspace, instance, "2024-01-01|BTCUSD", "2024-01-06|BTCUSD")
