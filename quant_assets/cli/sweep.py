@@ -42,12 +42,14 @@ def sweep(
 ) -> None:
     """Compute all cells of sweeps that were never computed; rank them and write the reports."""
     from quant_assets.cli.sweep_graph import make_bases, publish_trials
-    from quant_assets.workflows.sweep import find_sweep, read_sweep
+    from quant_assets.workflows.sweep import find_sweep, read_sweep, refuse_unsound
     from quant_assets.workflows.workspace import Workspace, data_root
 
     chosen = [read_sweep(find_sweep(data_root(), spec)) for spec in specs]
     workspace = Workspace.open()
     count = workspace.threads if workers is None else workers
+    for one in chosen:
+        refuse_unsound(workspace, one)
     if make:
         make_bases(workspace, chosen, workers=max(count, 1))
     failed = False

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from quant_assets.optimization.sweep_spec import SweepSpec
     from quant_assets.workflows.workspace import Workspace
 
-_READ_BY_CELLS = "features or contract_table or regimes"
+_READ_BY_CELLS = "key:features or key:contract_table or key:regimes"
 """What the cells of a base that is written out read, in Dagster's syntax."""
 
 

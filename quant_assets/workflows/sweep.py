@@ -111,6 +111,20 @@ def cells_of(workspace: Workspace, spec: SweepSpec) -> list[Cell]:
     return with_written_symbols(workspace, cells)
 
 
+def refuse_unsound(workspace: Workspace, spec: SweepSpec) -> None:
+    """Refuse a spec that gives no strategy, before anything is made for it.
+
+    Its base must stand in it: a name may be of a strategy that exists once its symbols have bars.
+
+    Raises
+    ------
+    StrategyError
+        As `sweep_cells`.
+    """
+    if not isinstance(spec.base, str):
+        sweep_cells(spec, base_values(workspace, spec))
+
+
 def with_written_symbols(workspace: Workspace, cells: Sequence[Cell]) -> list[Cell]:
     """Return cells whose strategies name the symbols that they trade; raises as `with_symbols`."""
     known: dict[tuple[Any, str], tuple[str, ...] | None] = {}
