@@ -50,7 +50,7 @@ Predictions = dict[tuple[str, str], pl.DataFrame]
 
 @dataclass(frozen=True)
 class Predicted:
-    """A model's predictions: those of each session, and those of each symbol in one frame."""
+    """A model's predictions: each symbol's in one frame, and each session's as a part of it."""
 
     by_session: Predictions
     by_symbol: Mapping[str, pl.DataFrame]
@@ -61,7 +61,14 @@ class Predicted:
         parts: dict[str, list[pl.DataFrame]] = {}
         for (symbol, _), rows in by_session.items():
             parts.setdefault(symbol, []).append(rows)
-        return cls(by_session, {s: pl.concat(frames, rechunk=True) for s, frames in parts.items()})
+        by_symbol = {symbol: pl.concat(frames, rechunk=True) for symbol, frames in parts.items()}
+        # Slices hold no rows of their own: many models are kept, and their rows once.
+        ends = dict.fromkeys(by_symbol, 0)
+        sliced: Predictions = {}
+        for (symbol, session), rows in by_session.items():
+            sliced[symbol, session] = by_symbol[symbol].slice(ends[symbol], rows.height)
+            ends[symbol] += rows.height
+        return cls(sliced, by_symbol)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 
 from quant_assets.lineage.fingerprint import content_version
 from quant_assets.market.errors import StrategyError, TrainingError
 from quant_assets.signals.strategy import Strategy
-from quant_assets.workflows.configuration import Cache, run_configuration
+from quant_assets.workflows.configuration import Cache, Predicted, run_configuration
 from quant_assets.workflows.strategies import strategies
 from quant_assets.workflows.strategy_backtest import run_simulation
 from quant_assets.workflows.view import LakeView
@@ -82,6 +84,21 @@ def test_cells_that_differ_only_in_trading_train_once(root: Path) -> None:
     assert len(trials) == 6
     assert (cache.made["rows"], cache.made["model"]) == (1, 2)
     workspace.state.close()
+
+
+def test_predictions_are_held_once_in_both_forms() -> None:
+    """Sessions of two symbols, one without a row: what was told, as parts of one memory."""
+    told = {
+        (symbol, f"2024-01-0{day}"): pl.DataFrame({"proba": np.arange(day * n, dtype=np.float64)})
+        for symbol, n in (("A", 3), ("B", 2))
+        for day in (2, 0, 3)
+    }
+    made = Predicted.of(told)
+    assert list(made.by_session) == list(told)
+    for key, rows in told.items():
+        own, whole = (f["proba"].to_numpy() for f in (made.by_session[key], made.by_symbol[key[0]]))
+        assert own.tolist() == rows["proba"].to_list()
+        assert np.shares_memory(own, whole) == (len(own) > 0)
 
 
 def test_what_cannot_be_computed_says_so(root: Path) -> None:
